@@ -1,0 +1,88 @@
+/**
+ * The contract between codegen and runtime: how ternary weights are packed, how kernels describe themselves,
+ * and the plan, which is plain JSON. Lowered by plan/, carried in model files, executed by runtime/.
+ */
+import type { DType } from './base/dtype.ts'
+import type { Dim } from './base/shape.ts'
+
+/** Instruction sets a kernel module is generated for, from the plainest to the richest. */
+export const ISAS = ['scalar', 'simd128', 'relaxed'] as const
+export type Isa = (typeof ISAS)[number]
+
+/**
+ * Packed ternary weights of W [N,K]: blocks of 8 outputs x 8 inputs, 16 bytes each, block (n/8, k/8) at
+ * ((n/8) * ceil(K/8) + k/8) * 16. In a block the 16-bit lane j belongs to output n+j; its low byte holds the even
+ * inputs k, k+2, k+4, k+6 at bits 0, 2, 4, 6 and its high byte the odd ones. A code is w+1; padding is w = 0.
+ */
+export const BLOCK = 8
+export const BLOCK_BYTES = 16
+
+/** Activation codes of a row lie at a stride of K rounded up to this many bytes; the rest of the row is zero. */
+export const CODE_ALIGN = 16
+
+export function roundUp(n: number, to: number): number {
+  return Math.ceil(n / to) * to
+}
+
+/** Bytes of a packed ternary [N,K]. */
+export function packedBytes(N: number, K: number): number {
+  return Math.ceil(N / BLOCK) * Math.ceil(K / BLOCK) * BLOCK_BYTES
+}
+
+/** What one generated kernel is; build/<isa>/manifest.json holds one entry per export. */
+export interface KernelEntry {
+  /** The export: `family__tile__isa[_trick]`. */
+  name: string
+  /** What a plan calls it by, e.g. `matmul_nt__f32`. */
+  family: string
+  /** Parameter names and WebAssembly types, in order; `...At` is a byte offset. */
+  params: [name: string, type: 'i32' | 'f32'][]
+  /** Same bits on every instruction set. Variants that are not may only serve plans that allow it. */
+  deterministic: boolean
+}
+
+export interface Manifest {
+  isa: Isa
+  /** First byte that plans may use: kernels keep their constants below. */
+  heapBase: number
+  /** sha256 of kernels.wasm, hex. */
+  sha256: string
+  kernels: KernelEntry[]
+}
+
+/** Where a buffer lives. `weight`: read-only, shared by plans. `state`: kept between runs. `io`: written or read by the host. */
+export type Segment = 'weight' | 'state' | 'io' | 'scratch'
+
+export interface PlanBuffer {
+  /** Weights, state and io have names; scratch has none. */
+  name?: string
+  segment: Segment
+  dtype: DType
+  shape: Dim[]
+  /** Bytes at the largest value of every symbol. */
+  bytes: number
+  /** Byte offset within the segment. */
+  offset: number
+}
+
+/** A literal, a dimension evaluated at every run, or the address of a buffer. */
+export type Arg = number | string | { at: number }
+
+export interface Call {
+  /** Kernel family. */
+  k: string
+  a: Arg[]
+}
+
+export interface Plan {
+  name: string
+  /** False where kernels may differ in the last bits between instruction sets (training). */
+  deterministic: boolean
+  /** Largest value of every symbol. */
+  symbols: Record<string, number>
+  buffers: PlanBuffer[]
+  calls: Call[]
+  /** Names of the io buffers that the host writes before, and reads after a run. */
+  inputs: string[]
+  outputs: string[]
+}

@@ -1,0 +1,30 @@
+/**
+ * The one form of every error message: `where: what must hold, got what`.
+ * TypeError for a wrong kind, RangeError for a wrong value, Error for the world outside (files, engines).
+ */
+
+/** Throws a RangeError `where: must` unless `ok`. */
+export function requireThat(ok: boolean, where: string, must: string, got?: unknown): asserts ok {
+  if (!ok) throw new RangeError(message(where, must, got))
+}
+
+/** Throws a TypeError `where: must` unless `ok`. */
+export function requireKind(ok: boolean, where: string, must: string, got?: unknown): asserts ok {
+  if (!ok) throw new TypeError(message(where, must, got))
+}
+
+/** The text of an error: `where: must`, followed by what was seen, shortened. */
+export function message(where: string, must: string, got?: unknown): string {
+  return got === undefined ? `${where}: ${must}` : `${where}: ${must}, got ${show(got)}`
+}
+
+/** A value as it appears in a message: JSON where that works, at most 120 characters. */
+export function show(value: unknown): string {
+  const text = typeof value === 'string' ? `"${value}"` : (JSON.stringify(value) ?? String(value))
+  return text.length > 120 ? `${text.slice(0, 117)}...` : text
+}
+
+/** The message of anything that was thrown. */
+export function errorText(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

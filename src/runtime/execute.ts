@@ -1,0 +1,154 @@
+/**
+ * Runs plans on a kernel module. Weights and state are laid out once for all plans; the arena (inputs, outputs and
+ * scratch) is shared by them, so outputs are read before the next run. Memory is reserved once, at construction.
+ */
+import type { Arg, Plan, PlanBuffer } from '../abi.ts'
+import { roundUp } from '../abi.ts'
+import { elementBytes, type TensorData } from '../base/dtype.ts'
+import { evaluate, type Symbols } from '../base/shape.ts'
+import { requireThat } from '../base/errors.ts'
+import type { Kernels } from './kernels.ts'
+
+const ALIGN = 64
+
+interface BoundPlan {
+  plan: Plan
+  functions: ((...args: number[]) => void)[]
+  /** Byte offset of every buffer in memory. */
+  at: number[]
+  /** Arguments of all calls for the symbols that they were evaluated with. */
+  symbolsKey: string
+  args: number[][]
+}
+
+/** Bytes by kind of memory; `arena` is what inputs, outputs and scratch share. */
+export interface MemoryUse {
+  kernels: number
+  weights: number
+  state: number
+  arena: number
+  total: number
+}
+
+export class Executor {
+  readonly kernels: Kernels
+  readonly memoryUse: MemoryUse
+  /** Milliseconds by kernel, collected while set. */
+  profile?: Map<string, { calls: number; ms: number }>
+  private readonly plans = new Map<string, BoundPlan>()
+  private readonly kept = new Map<string, { buffer: PlanBuffer; at: number }>()
+
+  /** Lays out memory for `plans`; throws where a kernel is missing or memory cannot be had. */
+  constructor(kernels: Kernels, plans: readonly Plan[]) {
+    this.kernels = kernels
+    let next = roundUp(kernels.manifest.heapBase, ALIGN)
+    const start = next
+    let weights = 0
+    for (const segment of ['weight', 'state'] as const) {
+      for (const buffer of plans.flatMap((plan) => plan.buffers)) {
+        if (buffer.segment !== segment) continue
+        const name = buffer.name!
+        const old = this.kept.get(name)
+        if (old) requireThat(old.buffer.bytes === buffer.bytes, name, `must have ${old.buffer.bytes} bytes in every plan`, buffer.bytes)
+        else {
+          this.kept.set(name, { buffer, at: next })
+          next += roundUp(buffer.bytes, ALIGN)
+        }
+      }
+      if (segment === 'weight') weights = next - start
+    }
+    const arenaAt = next
+    let arena = 0
+    for (const plan of plans) {
+      for (const b of plan.buffers) {
+        if (b.segment === 'io' || b.segment === 'scratch') arena = Math.max(arena, b.offset + roundUp(b.bytes, ALIGN))
+      }
+    }
+    this.memoryUse = { kernels: start, weights, state: arenaAt - start - weights, arena, total: arenaAt + arena }
+    kernels.reserve(this.memoryUse.total)
+    for (const plan of plans) {
+      const at = plan.buffers.map((b) =>
+        b.segment === 'io' || b.segment === 'scratch' ? arenaAt + b.offset : this.kept.get(b.name!)!.at,
+      )
+      const functions = plan.calls.map((call) => {
+        const entry = kernels.entry(call.k, plan.deterministic)
+        requireThat(entry.params.length === call.a.length, call.k, `must be called with ${entry.params.length} arguments`, call.a)
+        return kernels.function(entry)
+      })
+      this.plans.set(plan.name, { plan, functions, at, symbolsKey: '', args: [] })
+    }
+  }
+
+  /** Names of weights or of states, with their buffers. */
+  names(segment: 'weight' | 'state'): PlanBuffer[] {
+    return [...this.kept.values()].flatMap(({ buffer }) => (buffer.segment === segment ? [buffer] : []))
+  }
+
+  /** A fresh view of a weight or state. It is detached by nothing but dispose: memory does not grow again. */
+  tensor(name: string): TensorData {
+    const found = this.kept.get(name)
+    requireThat(found !== undefined, name, 'must be a weight or a state of the plans')
+    return this.viewOf(found.buffer, found.at, found.buffer.bytes)
+  }
+
+  has(name: string): boolean {
+    return this.kept.has(name)
+  }
+
+  /** A view of an input or output of a plan, in the shape that the symbols give it (default: the largest). */
+  io(planName: string, name: string, symbols?: Symbols): TensorData {
+    const { plan, at } = this.bound(planName)
+    const i = plan.buffers.findIndex((b) => b.name === name && b.segment !== 'scratch')
+    requireThat(i >= 0, `plan ${planName}`, `must have an input or output ${name}; it has ${[...plan.inputs, ...plan.outputs]}`)
+    const buffer = plan.buffers[i]
+    const bytes = symbols && buffer.dtype !== 't2' ? bytesAt(buffer, symbols) : buffer.bytes
+    return this.viewOf(buffer, at[i], bytes)
+  }
+
+  /** Runs a plan with a value for each of its symbols, none above the planned maximum. */
+  run(planName: string, symbols: Symbols = {}): void {
+    const bound = this.bound(planName)
+    const { plan, functions } = bound
+    const key = Object.keys(plan.symbols)
+      .map((s) => symbols[s])
+      .join()
+    if (key !== bound.symbolsKey || bound.args.length === 0) {
+      for (const [symbol, max] of Object.entries(plan.symbols)) {
+        const value = symbols[symbol]
+        const ok = Number.isInteger(value) && value >= 1 && value <= max
+        requireThat(ok, `plan ${planName}`, `${symbol} must be a whole number from 1 to ${max}`, value)
+      }
+      const resolve = (arg: Arg) =>
+        typeof arg === 'number' ? arg : typeof arg === 'string' ? evaluate(arg, symbols) : bound.at[arg.at]
+      bound.args = plan.calls.map((call) => call.a.map(resolve))
+      bound.symbolsKey = key
+    }
+    if (this.profile) return this.runProfiled(bound, this.profile)
+    for (let i = 0; i < functions.length; i++) functions[i](...bound.args[i])
+  }
+
+  private runProfiled({ plan, functions, args }: BoundPlan, profile: Map<string, { calls: number; ms: number }>): void {
+    functions.forEach((kernel, i) => {
+      const start = performance.now()
+      kernel(...args[i])
+      const row = profile.get(plan.calls[i].k) ?? { calls: 0, ms: 0 }
+      profile.set(plan.calls[i].k, { calls: row.calls + 1, ms: row.ms + performance.now() - start })
+    })
+  }
+
+  private bound(planName: string): BoundPlan {
+    const bound = this.plans.get(planName)
+    requireThat(bound !== undefined, 'executor', `must have a plan ${planName}; it has ${[...this.plans.keys()]}`)
+    return bound
+  }
+
+  private viewOf(buffer: PlanBuffer, at: number, bytes: number): TensorData {
+    const width = buffer.dtype === 't2' ? 1 : elementBytes(buffer.dtype)
+    return this.kernels.view(buffer.dtype, at, bytes / width)
+  }
+}
+
+function bytesAt(buffer: PlanBuffer, symbols: Symbols): number {
+  const width = buffer.dtype === 't2' ? 1 : elementBytes(buffer.dtype)
+  return buffer.shape.reduce<number>((product, dim) => product * evaluate(dim, symbols), width)
+}

@@ -1,0 +1,58 @@
+/**
+ * An instantiated kernel module: its exports, its manifest and the one accessor to its memory. Views are taken fresh
+ * at every use, because growing memory detaches old ones.
+ */
+import type { KernelEntry, Manifest } from '../abi.ts'
+import { view, type DType, type TensorData } from '../base/dtype.ts'
+import { requireThat } from '../base/errors.ts'
+
+type KernelFunction = (...args: number[]) => void
+
+const PAGE = 65536
+/** wasm32 addresses end here. */
+const MAX_BYTES = 65536 * PAGE
+
+export class Kernels {
+  readonly manifest: Manifest
+  readonly memory: WebAssembly.Memory
+  private readonly exports: WebAssembly.Exports
+
+  constructor(manifest: Manifest, instance: WebAssembly.Instance) {
+    this.manifest = manifest
+    this.exports = instance.exports
+    this.memory = instance.exports.memory as WebAssembly.Memory
+  }
+
+  /** The kernel that serves a family: the fastest of the module that the plan allows (the manifest lists it first). */
+  entry(family: string, deterministic: boolean): KernelEntry {
+    const found = this.manifest.kernels.find((k) => k.family === family && (k.deterministic || !deterministic))
+    requireThat(found !== undefined, `kernels ${this.manifest.isa}`, `must have a kernel of family ${family}`)
+    return found
+  }
+
+  function(entry: KernelEntry): KernelFunction {
+    return this.exports[entry.name] as KernelFunction
+  }
+
+  /** Grows memory so that it holds `bytes`; throws a RangeError where that is more than the engine gives. */
+  reserve(bytes: number): void {
+    requireThat(bytes <= MAX_BYTES, 'memory', 'must stay within 4 GiB', bytes)
+    const missing = Math.ceil((bytes - this.memory.buffer.byteLength) / PAGE)
+    if (missing <= 0) return
+    try {
+      this.memory.grow(missing)
+    } catch (cause) {
+      throw new RangeError(`memory: the engine must give ${bytes} bytes`, { cause })
+    }
+  }
+
+  view(dtype: DType, offset: number, length: number): TensorData {
+    return view(dtype, this.memory.buffer, offset, length)
+  }
+}
+
+/** Compiles and instantiates a module; it has no imports. */
+export async function instantiate(wasm: BufferSource, manifest: Manifest): Promise<Kernels> {
+  const { instance } = await WebAssembly.instantiate(wasm, {})
+  return new Kernels(manifest, instance)
+}
