@@ -7,7 +7,25 @@ import { matmulF32 } from './templates/matmul_f32.ts'
 import { matmulTernaryPlain, matmulTernaryRelaxed, matmulTernaryScalar } from './templates/matmul_ternary.ts'
 
 /** Files of assembly/kernels/, each for every instruction set. */
-export const HAND_WRITTEN = ['quantize', 'sum_columns', 'ternarize']
+export const HAND_WRITTEN = [
+  'adamw',
+  'attention',
+  'contrast',
+  'embedding',
+  'gelu',
+  'im2col',
+  'norms',
+  'patches',
+  'pointwise',
+  'positions',
+  'quantize',
+  'queue',
+  'resize_image',
+  'round_rows',
+  'rows',
+  'sum_columns',
+  'ternarize',
+]
 
 export interface TemplateRow {
   /** File name of the generated source. */
