@@ -35,6 +35,8 @@ export class Executor {
   readonly memoryUse: MemoryUse
   /** Milliseconds by kernel, collected while set. */
   profile?: Map<string, { calls: number; ms: number }>
+  /** The trap that ended this executor, if one did. */
+  private trap?: WebAssembly.RuntimeError
   private readonly plans = new Map<string, BoundPlan>()
   private readonly kept = new Map<string, { buffer: PlanBuffer; at: number }>()
 
@@ -105,9 +107,13 @@ export class Executor {
     return this.viewOf(buffer, at[i], bytes)
   }
 
-  /** Runs a plan with a value for each of its symbols, none above the planned maximum. */
+  /**
+   * Runs a plan with a value for each of its symbols, none above the planned maximum. After a trap memory may be half
+   * written: every later run is refused, the caller starts a new executor on a new instance.
+   */
   run(planName: string, symbols: Symbols = {}): void {
     const bound = this.bound(planName)
+    if (this.trap) throw new Error(`plan ${planName}: kernels must not have trapped, got ${this.trap.message}`)
     const { plan, functions } = bound
     const key = Object.keys(plan.symbols)
       .map((s) => symbols[s])
@@ -123,8 +129,13 @@ export class Executor {
       bound.args = plan.calls.map((call) => call.a.map(resolve))
       bound.symbolsKey = key
     }
-    if (this.profile) return this.runProfiled(bound, this.profile)
-    for (let i = 0; i < functions.length; i++) functions[i](...bound.args[i])
+    try {
+      if (this.profile) return this.runProfiled(bound, this.profile)
+      for (let i = 0; i < functions.length; i++) functions[i](...bound.args[i])
+    } catch (error) {
+      if (error instanceof WebAssembly.RuntimeError) this.trap = error
+      throw error
+    }
   }
 
   private runProfiled({ plan, functions, args }: BoundPlan, profile: Map<string, { calls: number; ms: number }>): void {
