@@ -35,10 +35,11 @@ export const rmsNormOp: Op = {
     to.call('rms_norm__f32', ...operands, rows(x!.shape), columns(x!.shape), Number(eps))
   },
   cases: [
+    // One element a row is a sign but for eps: with a small one its gradient is all cancellation.
     ...[1, 3, 7, 33, 128].map((K) => ({
       name: `m5_k${K}`,
       inputs: [{ shape: [5, K] }, { shape: [K] }],
-      attributes: { eps: 1e-5 },
+      attributes: { eps: K === 1 ? 0.1 : 1e-5 },
     })),
     { name: 'm2x3_k48_no_gain', inputs: [{ shape: [2, 3, 48] }, null], attributes: { eps: 1e-5 } },
     { name: 'm3_k9_no_gain', inputs: [{ shape: [3, 9] }, null], attributes: { eps: 1e-5 } },
