@@ -1,8 +1,13 @@
 /**
  * The list of kernels: it feeds generator, manifest, known answers, tests and benches. A hand-written kernel is one
- * file in assembly/kernels/ and one name here; its exports are its families. Templates come as rows with a variant.
+ * file in assembly/kernels/ and one name here; its exports are its families. Generated ones are what targets/ ask for.
  */
 import type { Isa } from '../src/abi.ts'
+import { requireThat } from '../src/base/errors.ts'
+import { relaxed } from '../targets/relaxed.ts'
+import { scalar } from '../targets/scalar.ts'
+import { simd128 } from '../targets/simd128.ts'
+import type { Target } from '../targets/target.ts'
 import { matmulF32 } from './templates/matmul_f32.ts'
 import { matmulTernaryPlain, matmulTernaryRelaxed, matmulTernaryScalar } from './templates/matmul_ternary.ts'
 
@@ -13,6 +18,7 @@ export const HAND_WRITTEN = [
   'contrast',
   'embedding',
   'gelu',
+  'group_norm',
   'im2col',
   'norms',
   'patches',
@@ -38,24 +44,23 @@ export interface TemplateRow {
   source: (name: (family: string) => string) => string
 }
 
-/** Of one family in one module, the first row that a plan allows serves it. */
-export const TEMPLATES: TemplateRow[] = [
-  row('matmul_f32', 'scalar', '', '', true, (name) => matmulF32(false, false, name)),
-  row('matmul_f32', 'simd128', 'm6n8', '', true, (name) => matmulF32(true, false, name)),
-  row('matmul_f32_madd', 'relaxed', 'm6n8', 'madd', false, (name) => matmulF32(true, true, name)),
-  row('matmul_f32', 'relaxed', 'm6n8', '', true, (name) => matmulF32(true, false, name)),
-  row('matmul_ternary', 'scalar', '', '', true, matmulTernaryScalar),
-  row('matmul_ternary', 'simd128', 'm4n8', '', true, matmulTernaryPlain),
-  row('matmul_ternary', 'relaxed', 'm6n16', '', true, matmulTernaryRelaxed),
-]
-
-function row(
-  file: string,
-  isa: Isa,
-  tile: string,
-  trick: string,
-  deterministic: boolean,
-  source: TemplateRow['source'],
-): TemplateRow {
-  return { file, isa, tile, trick, deterministic, source }
+/** Sources that targets name, each in the form of one instruction set. */
+const SOURCES: Record<string, TemplateRow['source']> = {
+  matmul_f32: (name) => matmulF32(true, false, name),
+  matmul_f32_madd: (name) => matmulF32(true, true, name),
+  matmul_f32_scalar: (name) => matmulF32(false, false, name),
+  matmul_ternary_plain: matmulTernaryPlain,
+  matmul_ternary_relaxed: matmulTernaryRelaxed,
+  matmul_ternary_scalar: matmulTernaryScalar,
 }
+
+export const TARGETS: readonly Target[] = [scalar, simd128, relaxed]
+
+/** Of one family in one module, the first row that a plan allows serves it. */
+export const TEMPLATES: TemplateRow[] = TARGETS.flatMap(({ isa, variants }) =>
+  variants.map(({ template, tile = '', trick = '', deterministic = true }) => {
+    const source = SOURCES[template]
+    requireThat(source !== undefined, `target ${isa}`, `must name one of ${Object.keys(SOURCES)}`, template)
+    return { file: template, isa, tile, trick, deterministic, source }
+  }),
+)

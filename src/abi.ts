@@ -41,6 +41,26 @@ export interface KernelEntry {
   deterministic: boolean
 }
 
+/**
+ * What memory holds before a known answer: `count` draws between `low` and `high` (whole numbers, both ends included,
+ * for integer types; bytes of four codes for t2), or the values given.
+ */
+export type Fill =
+  [at: number, dtype: DType, count: number, low: number, high: number] | [at: number, dtype: DType, values: number[]]
+
+/**
+ * Calls whose results are known: they show at load that an engine runs the kernels right. Offsets, and the arguments
+ * named `...At`, count from the first byte that plans may use; 0 is an absent input.
+ */
+export interface KnownAnswer {
+  bytes: number
+  fills: Fill[]
+  calls: [family: string, ...args: number[]][]
+  outputs: [at: number, dtype: DType, count: number][]
+  /** FNV-1a of the 32-bit words of the outputs, as the deterministic kernels leave them on every instruction set. */
+  digest: number
+}
+
 export interface Manifest {
   isa: Isa
   /** First byte that plans may use: kernels keep their constants below. */
@@ -48,6 +68,8 @@ export interface Manifest {
   /** sha256 of kernels.wasm, hex. */
   sha256: string
   kernels: KernelEntry[]
+  /** Every family of `kernels` is called by at least one. */
+  answers: KnownAnswer[]
 }
 
 /** Where a buffer lives. `weight`: read-only, shared by plans. `state`: kept between runs. `io`: written or read by the host. */

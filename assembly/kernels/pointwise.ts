@@ -1,1 +1,142 @@
-// Kernels of this family follow.
+/**
+ * Element by element: sums, activations and their gradients, products by channel, tables of positions. Elements are
+ * independent, or rows are added in order, so every instruction set gives the same bits. Bound by memory traffic.
+ */
+import { addRow, axpy, bytes, scaleRow } from '../lib/lanes'
+import { tanh, tanh4 } from '../lib/math'
+
+/** y = a + b. */
+export function add__f32(aAt: usize, bAt: usize, yAt: usize, n: i32): void {
+  sumRow(aAt, bAt, yAt, n)
+}
+
+/** y = max(x, 0). */
+export function relu__f32(xAt: usize, yAt: usize, n: i32): void {
+  let i: usize = 0
+  if (ASC_FEATURE_SIMD) {
+    const zero = f32x4.splat(0)
+    for (const whole = bytes(n & ~3); i < whole; i += 16) v128.store(yAt + i, f32x4.max(v128.load(xAt + i), zero))
+  }
+  for (const end = bytes(n); i < end; i += 4) store<f32>(yAt + i, max<f32>(load<f32>(xAt + i), 0))
+}
+
+/** dx = dy where y > 0, else 0. */
+export function relu_grad__f32(dyAt: usize, yAt: usize, dxAt: usize, n: i32): void {
+  let i: usize = 0
+  if (ASC_FEATURE_SIMD) {
+    const zero = f32x4.splat(0)
+    for (const whole = bytes(n & ~3); i < whole; i += 16) {
+      v128.store(dxAt + i, v128.and(v128.load(dyAt + i), f32x4.gt(v128.load(yAt + i), zero)))
+    }
+  }
+  for (const end = bytes(n); i < end; i += 4) {
+    store<f32>(dxAt + i, load<f32>(yAt + i) > 0 ? load<f32>(dyAt + i) : 0)
+  }
+}
+
+/** y = tanh x. */
+export function tanh__f32(xAt: usize, yAt: usize, n: i32): void {
+  let i: usize = 0
+  if (ASC_FEATURE_SIMD) {
+    for (const whole = bytes(n & ~3); i < whole; i += 16) v128.store(yAt + i, tanh4(v128.load(xAt + i)))
+  }
+  for (const end = bytes(n); i < end; i += 4) store<f32>(yAt + i, tanh(load<f32>(xAt + i)))
+}
+
+/** dx = dy * (1 - y^2). */
+export function tanh_grad__f32(dyAt: usize, yAt: usize, dxAt: usize, n: i32): void {
+  let i: usize = 0
+  if (ASC_FEATURE_SIMD) {
+    const one = f32x4.splat(1)
+    for (const whole = bytes(n & ~3); i < whole; i += 16) {
+      const y = v128.load(yAt + i)
+      v128.store(dxAt + i, f32x4.mul(v128.load(dyAt + i), f32x4.sub(one, f32x4.mul(y, y))))
+    }
+  }
+  for (const end = bytes(n); i < end; i += 4) {
+    const y = load<f32>(yAt + i)
+    store<f32>(dxAt + i, load<f32>(dyAt + i) * (1 - y * y))
+  }
+}
+
+/** y[first .. first+n-1] = value. */
+export function fill__f32(yAt: usize, first: i32, value: f32, n: i32): void {
+  const end = yAt + bytes(first + n)
+  for (let at = yAt + bytes(first); at < end; at += 4) store<f32>(at, value)
+}
+
+/** y = s * x. */
+export function scale__f32(xAt: usize, yAt: usize, n: i32, s: f32): void {
+  scaleRow(s, xAt, yAt, n)
+}
+
+/** y += s * x. */
+export function add_scaled__f32(xAt: usize, yAt: usize, n: i32, s: f32): void {
+  axpy(s, xAt, yAt, n)
+}
+
+/** y[M,C] = x * gain[C]. */
+export function mul_channels__f32(xAt: usize, gainAt: usize, yAt: usize, M: i32, C: i32): void {
+  const end = bytes(C)
+  for (let m = 0; m < M; m++) {
+    let i: usize = 0
+    if (ASC_FEATURE_SIMD) {
+      for (const whole = bytes(C & ~3); i < whole; i += 16) {
+        v128.store(yAt + i, f32x4.mul(v128.load(xAt + i), v128.load(gainAt + i)))
+      }
+    }
+    for (; i < end; i += 4) store<f32>(yAt + i, load<f32>(xAt + i) * load<f32>(gainAt + i))
+    xAt += end
+    yAt += end
+  }
+}
+
+/** dgain[C] = sum over m of dy[M,C] * x[M,C]; dx is mul_channels of dy. */
+export function mul_channels_grad__f32(dyAt: usize, xAt: usize, dgainAt: usize, M: i32, C: i32): void {
+  const end = bytes(C)
+  memory.fill(dgainAt, 0, end)
+  for (let m = 0; m < M; m++) {
+    let i: usize = 0
+    if (ASC_FEATURE_SIMD) {
+      for (const whole = bytes(C & ~3); i < whole; i += 16) {
+        const product = f32x4.mul(v128.load(dyAt + i), v128.load(xAt + i))
+        v128.store(dgainAt + i, f32x4.add(v128.load(dgainAt + i), product))
+      }
+    }
+    for (; i < end; i += 4) {
+      store<f32>(dgainAt + i, load<f32>(dgainAt + i) + load<f32>(dyAt + i) * load<f32>(xAt + i))
+    }
+    dyAt += end
+    xAt += end
+  }
+}
+
+/** y[B,R,C] = x[B,R,C] + the first R rows of the table. */
+export function add_rows__f32(xAt: usize, tableAt: usize, yAt: usize, B: i32, R: i32, C: i32): void {
+  const n = R * C
+  for (let b = 0; b < B; b++) {
+    sumRow(xAt, tableAt, yAt, n)
+    xAt += bytes(n)
+    yAt += bytes(n)
+  }
+}
+
+/** dtable[S,C]: the sum over b of dy[B,R,C] in the first R rows, zero in the others. */
+export function add_rows_grad__f32(dyAt: usize, dtableAt: usize, B: i32, R: i32, S: i32, C: i32): void {
+  const n = R * C
+  memory.fill(dtableAt, 0, bytes(S * C))
+  for (let b = 0; b < B; b++) {
+    addRow(dyAt, dtableAt, n)
+    dyAt += bytes(n)
+  }
+}
+
+function sumRow(a: usize, b: usize, y: usize, n: i32): void {
+  let i: usize = 0
+  if (ASC_FEATURE_SIMD) {
+    for (const whole = bytes(n & ~3); i < whole; i += 16) {
+      v128.store(y + i, f32x4.add(v128.load(a + i), v128.load(b + i)))
+    }
+  }
+  for (const end = bytes(n); i < end; i += 4) store<f32>(y + i, load<f32>(a + i) + load<f32>(b + i))
+}

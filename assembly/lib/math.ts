@@ -5,14 +5,14 @@
 
 const LOG2E: f32 = 1.44269504
 const LN2_HIGH: f32 = 0.693359375
-const LN2_LOW: f32 = -2.12194440e-4
+const LN2_LOW: f32 = -2.1219444e-4
 
 /** e^x, relative error < 2e-7 for x in [-87, 88] (Cephes expf); clamped outside. */
 export function exp(x: f32): f32 {
   x = min<f32>(max<f32>(x, -87), 88)
   const n = nearest<f32>(x * LOG2E)
   const r = x - n * LN2_HIGH - n * LN2_LOW
-  let y: f32 = 1.9875691500e-4
+  let y: f32 = 1.98756915e-4
   y = y * r + 1.3981999507e-3
   y = y * r + 8.3334519073e-3
   y = y * r + 4.1665795894e-2
@@ -26,7 +26,7 @@ export function exp4(x: v128): v128 {
   x = f32x4.min(f32x4.max(x, f32x4.splat(-87)), f32x4.splat(88))
   const n = f32x4.nearest(f32x4.mul(x, f32x4.splat(LOG2E)))
   const r = f32x4.sub(f32x4.sub(x, f32x4.mul(n, f32x4.splat(LN2_HIGH))), f32x4.mul(n, f32x4.splat(LN2_LOW)))
-  let y = f32x4.splat(1.9875691500e-4)
+  let y = f32x4.splat(1.98756915e-4)
   y = f32x4.add(f32x4.mul(y, r), f32x4.splat(1.3981999507e-3))
   y = f32x4.add(f32x4.mul(y, r), f32x4.splat(8.3334519073e-3))
   y = f32x4.add(f32x4.mul(y, r), f32x4.splat(4.1665795894e-2))
@@ -66,4 +66,35 @@ export function erf4(x: v128): v128 {
   const e = f32x4.mul(f32x4.mul(y, t), exp4(f32x4.mul(f32x4.neg(z), z)))
   const sign = f32x4.splat(-0.0)
   return v128.bitselect(x, f32x4.sub(one, e), sign)
+}
+
+export function tanh4(x: v128): v128 {
+  const one = f32x4.splat(1)
+  const e = exp4(f32x4.mul(f32x4.splat(2), f32x4.abs(x)))
+  const y = f32x4.sub(one, f32x4.div(f32x4.splat(2), f32x4.add(e, one)))
+  return v128.bitselect(x, y, f32x4.splat(-0.0))
+}
+
+/** Natural logarithm of x > 0, relative error < 2e-7 (Cephes logf); NaN and infinity pass through, subnormals do not fit. */
+export function log(x: f32): f32 {
+  if (!(x < Infinity)) return x
+  const bits = reinterpret<i32>(x)
+  let n = <f32>((bits >> 23) - 127)
+  let m = reinterpret<f32>((bits & 0x7fffff) | 0x3f800000)
+  if (m > <f32>1.41421356) {
+    m *= 0.5
+    n += 1
+  }
+  m -= 1
+  let y: f32 = 7.0376836292e-2
+  y = y * m - 1.151461031e-1
+  y = y * m + 1.167699874e-1
+  y = y * m - 1.2420140846e-1
+  y = y * m + 1.4249322787e-1
+  y = y * m - 1.6668057665e-1
+  y = y * m + 2.0000714765e-1
+  y = y * m - 2.4999993993e-1
+  y = y * m + 3.3333331174e-1
+  y = y * (m * m * m) + n * LN2_LOW - <f32>0.5 * (m * m)
+  return m + y + n * LN2_HIGH
 }

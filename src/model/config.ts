@@ -110,12 +110,32 @@ export function modelConfig(preset: PresetName, overrides: Overrides = {}): Mode
 export function checkConfig(config: ModelConfig): void {
   const { channels, heads, vision, image } = config
   requireThat(channels % heads === 0, 'model.heads', `must divide channels ${channels}`, heads)
-  requireThat(vision.hidden % vision.heads === 0, 'model.vision.heads', `must divide hidden ${vision.hidden}`, vision.heads)
-  requireThat(config.fusionLayers <= config.textLayers, 'model.fusionLayers', 'must not exceed textLayers', config.fusionLayers)
+  requireThat(
+    vision.hidden % vision.heads === 0,
+    'model.vision.heads',
+    `must divide hidden ${vision.hidden}`,
+    vision.heads,
+  )
+  requireThat(
+    config.fusionLayers <= config.textLayers,
+    'model.fusionLayers',
+    'must not exceed textLayers',
+    config.fusionLayers,
+  )
   requireThat(image % stride(vision) === 0, 'model.image', `must be a multiple of ${stride(vision)} pixels`, image)
-  requireThat(vision.stem.every((width) => width % 8 === 0), 'model.vision.stem', 'widths must be multiples of 8', vision.stem)
+  requireThat(
+    vision.stem.every((width) => width % 8 === 0),
+    'model.vision.stem',
+    'widths must be multiples of 8',
+    vision.stem,
+  )
   const grid = image / stride(vision)
-  requireThat(config.imagePool !== 'grid' || grid % 4 === 0, 'model.imagePool', 'grid needs a multiple of 4 tokens a side', grid)
+  requireThat(
+    config.imagePool !== 'grid' || grid % 4 === 0,
+    'model.imagePool',
+    'grid needs a multiple of 4 tokens a side',
+    grid,
+  )
 }
 
 /** Pixels per vision token. */

@@ -62,7 +62,16 @@ export function contrastLosses(b: Builder, t: Value, i: Value, ids: Value, optio
   const temperature = b.parameter('itc.log_temperature', [1])
   const mode = options.concepts ? 'concepts' : 'single'
   const direction = (scores: Value, own: Value, keys: Value | undefined) =>
-    contrastLoss(b, scores, keys ? matmul(b, own, keys) : null, temperature, ids, queue?.ids ?? null, queue?.filled ?? null, mode)
+    contrastLoss(
+      b,
+      scores,
+      keys ? matmul(b, own, keys) : null,
+      temperature,
+      ids,
+      queue?.ids ?? null,
+      queue?.filled ?? null,
+      mode,
+    )
   const t2i = matmul(b, t, i)
   const i2t = matmul(b, i, t)
   const itc = weightedSum(b, [direction(t2i, t, queue?.image), direction(i2t, i, queue?.text)], [0.5, 0.5])

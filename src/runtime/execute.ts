@@ -35,6 +35,8 @@ export class Executor {
   readonly memoryUse: MemoryUse
   /** Milliseconds by kernel, collected while set. */
   profile?: Map<string, { calls: number; ms: number }>
+  /** The trap that ended this executor, if one did. */
+  private trap?: WebAssembly.RuntimeError
   private readonly plans = new Map<string, BoundPlan>()
   private readonly kept = new Map<string, { buffer: PlanBuffer; at: number }>()
 
@@ -49,7 +51,13 @@ export class Executor {
         if (buffer.segment !== segment) continue
         const name = buffer.name!
         const old = this.kept.get(name)
-        if (old) requireThat(old.buffer.bytes === buffer.bytes, name, `must have ${old.buffer.bytes} bytes in every plan`, buffer.bytes)
+        if (old)
+          requireThat(
+            old.buffer.bytes === buffer.bytes,
+            name,
+            `must have ${old.buffer.bytes} bytes in every plan`,
+            buffer.bytes,
+          )
         else {
           this.kept.set(name, { buffer, at: next })
           next += roundUp(buffer.bytes, ALIGN)
@@ -72,7 +80,12 @@ export class Executor {
       )
       const functions = plan.calls.map((call) => {
         const entry = kernels.entry(call.k, plan.deterministic)
-        requireThat(entry.params.length === call.a.length, call.k, `must be called with ${entry.params.length} arguments`, call.a)
+        requireThat(
+          entry.params.length === call.a.length,
+          call.k,
+          `must be called with ${entry.params.length} arguments`,
+          call.a,
+        )
         return kernels.function(entry)
       })
       this.plans.set(plan.name, { plan, functions, at, symbolsKey: '', args: [] })
@@ -99,15 +112,39 @@ export class Executor {
   io(planName: string, name: string, symbols?: Symbols): TensorData {
     const { plan, at } = this.bound(planName)
     const i = plan.buffers.findIndex((b) => b.name === name && b.segment !== 'scratch')
-    requireThat(i >= 0, `plan ${planName}`, `must have an input or output ${name}; it has ${[...plan.inputs, ...plan.outputs]}`)
+    requireThat(
+      i >= 0,
+      `plan ${planName}`,
+      `must have an input or output ${name}; it has ${[...plan.inputs, ...plan.outputs]}`,
+    )
     const buffer = plan.buffers[i]
     const bytes = symbols && buffer.dtype !== 't2' ? bytesAt(buffer, symbols) : buffer.bytes
     return this.viewOf(buffer, at[i], bytes)
   }
 
-  /** Runs a plan with a value for each of its symbols, none above the planned maximum. */
+  hasIo(planName: string, name: string): boolean {
+    return this.bound(planName).plan.buffers.some((b) => b.name === name && b.segment === 'io')
+  }
+
+  /** Address of memory behind that of the plans, for single kernel calls; grows to the largest request. */
+  workspace(bytes: number): number {
+    const at = roundUp(this.memoryUse.total, ALIGN)
+    this.kernels.reserve(at + bytes)
+    return at
+  }
+
+  /** Calls one kernel outside any plan. */
+  call(family: string, ...args: number[]): void {
+    this.kernels.function(this.kernels.entry(family, true))(...args)
+  }
+
+  /**
+   * Runs a plan with a value for each of its symbols, none above the planned maximum. After a trap memory may be half
+   * written: every later run is refused, the caller starts a new executor on a new instance.
+   */
   run(planName: string, symbols: Symbols = {}): void {
     const bound = this.bound(planName)
+    if (this.trap) throw new Error(`plan ${planName}: kernels must not have trapped, got ${this.trap.message}`)
     const { plan, functions } = bound
     const key = Object.keys(plan.symbols)
       .map((s) => symbols[s])
@@ -123,8 +160,13 @@ export class Executor {
       bound.args = plan.calls.map((call) => call.a.map(resolve))
       bound.symbolsKey = key
     }
-    if (this.profile) return this.runProfiled(bound, this.profile)
-    for (let i = 0; i < functions.length; i++) functions[i](...bound.args[i])
+    try {
+      if (this.profile) return this.runProfiled(bound, this.profile)
+      for (let i = 0; i < functions.length; i++) functions[i](...bound.args[i])
+    } catch (error) {
+      if (error instanceof WebAssembly.RuntimeError) this.trap = error
+      throw error
+    }
   }
 
   private runProfiled({ plan, functions, args }: BoundPlan, profile: Map<string, { calls: number; ms: number }>): void {

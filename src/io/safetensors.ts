@@ -1,0 +1,274 @@
+/**
+ * The safetensors container (github.com/huggingface/safetensors, format section): u64 length of the header, the header
+ * as JSON, then the raw data. Reads any valid file, refusing a hostile one before anything is allocated for its data;
+ * writes a strict subset of our own (`sealSafetensors`), which `{ strict: true }` asks for. Runs anywhere: no Node.
+ * Reading is zero-copy where the data is aligned, so tensors share memory with the bytes that they were read from.
+ */
+import { errorText, requireKind, requireThat } from '../base/errors.ts'
+
+/** Array type and element width by dtype; F16 and BF16 are given as their raw 16 bits, BOOL as bytes 0 and 1. */
+const ARRAYS = {
+  F64: Float64Array,
+  I64: BigInt64Array,
+  U64: BigUint64Array,
+  F32: Float32Array,
+  I32: Int32Array,
+  U32: Uint32Array,
+  F16: Uint16Array,
+  BF16: Uint16Array,
+  I16: Int16Array,
+  U16: Uint16Array,
+  I8: Int8Array,
+  U8: Uint8Array,
+  BOOL: Uint8Array,
+} as const
+
+export type SafetensorsDtype = keyof typeof ARRAYS
+export type TypedArray = InstanceType<(typeof ARRAYS)[SafetensorsDtype]>
+
+export interface Tensor {
+  dtype: SafetensorsDtype
+  shape: number[]
+  /** Elements in row-major order; as many as the product of `shape`. */
+  data: TypedArray
+}
+
+export interface Container {
+  /** In the order of the data. */
+  tensors: Map<string, Tensor>
+  metadata: Record<string, string>
+}
+
+/** What `metadata.format` of our own files says; `metadata.sha256` is the digest of all data bytes, lower-case hex. */
+export const FORMAT = 'bitgen/1'
+
+/** Bytes. Our own headers stay below the first; the second is far above any model that is imported here. */
+const OWN_HEADER_LIMIT = 2 ** 20
+const HEADER_LIMIT = 2 ** 24
+const ALIGN = 64
+const PREFIX = 8
+
+interface Entry {
+  name: string
+  dtype: SafetensorsDtype
+  shape: number[]
+  begin: number
+  end: number
+}
+
+/**
+ * The tensors and metadata of a file. `strict` asks for our own subset: format, digest present (see verifyData), header
+ * of at most 1 MiB, data at a multiple of 64 bytes.
+ * Throws RangeError on anything else: truncation, bad JSON, duplicate names, gaps or overlaps, sizes that do not fit.
+ */
+export function readSafetensors(bytes: Uint8Array, options: { strict?: boolean } = {}): Container {
+  requireKind(bytes instanceof Uint8Array, 'safetensors', 'bytes must be a Uint8Array', bytes)
+  const dataAt = PREFIX + headerLength(bytes, options.strict ? OWN_HEADER_LIMIT : HEADER_LIMIT)
+  const { entries, metadata } = parseHeader(bytes.subarray(PREFIX, dataAt))
+  checkContiguous(entries, bytes.length - dataAt)
+  if (options.strict) checkStrict(metadata, dataAt)
+  const tensors = new Map<string, Tensor>()
+  for (const { name, dtype, shape, begin, end } of entries) {
+    tensors.set(name, { dtype, shape, data: viewAt(bytes, dtype, dataAt + begin, end - begin) })
+  }
+  return { tensors, metadata }
+}
+
+/**
+ * A file of `tensors`: the same bytes for the same content, whatever the order of the map (wide elements first, then
+ * by name, so that every tensor is aligned to its element). Throws where data and shape disagree.
+ */
+export function writeSafetensors(
+  tensors: ReadonlyMap<string, Tensor>,
+  metadata: Record<string, string> = {},
+): Uint8Array {
+  const entries = layOut(tensors)
+  const header = headerBytes(entries, metadata)
+  const dataAt = PREFIX + header.length
+  const file = new Uint8Array(dataAt + (entries.at(-1)?.end ?? 0))
+  new DataView(file.buffer).setUint32(0, header.length, true)
+  file.set(header, PREFIX)
+  for (const { name, begin } of entries) {
+    const { data } = tensors.get(name)!
+    file.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), dataAt + begin)
+  }
+  return file
+}
+
+/** A file of the strict subset: format and digest join the metadata. `sha256` gives 64 lower-case hex digits. */
+export function sealSafetensors(
+  tensors: ReadonlyMap<string, Tensor>,
+  metadata: Record<string, string>,
+  sha256: (data: Uint8Array) => string,
+): Uint8Array {
+  // The digest has a fixed length, so the header that carries it fits in the place of one that does not know it yet.
+  const sealed = { ...metadata, format: FORMAT, sha256: '0'.repeat(64) }
+  const file = writeSafetensors(tensors, sealed)
+  file.set(headerBytes(layOut(tensors), { ...sealed, sha256: sha256(dataSection(file)) }), PREFIX)
+  return file
+}
+
+/** The data of a file, everything after the header, without a copy. */
+export function dataSection(bytes: Uint8Array): Uint8Array {
+  return bytes.subarray(PREFIX + headerLength(bytes, HEADER_LIMIT))
+}
+
+/**
+ * Throws RangeError unless the data has the digest that the metadata names.
+ * Answers false where the engine has no crypto.subtle (pages without TLS), where nothing was checked.
+ */
+export async function verifyData(bytes: Uint8Array, metadata: Record<string, string>): Promise<boolean> {
+  const subtle: SubtleCrypto | undefined = globalThis.crypto?.subtle
+  if (!subtle) return false
+  const digest = new Uint8Array(await subtle.digest('SHA-256', dataSection(bytes) as Uint8Array<ArrayBuffer>))
+  const hex = Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('')
+  requireThat(hex === metadata.sha256, 'safetensors', `sha256 of the data must be ${metadata.sha256}`, hex)
+  return true
+}
+
+/** Bytes of the header, known to lie within the file. */
+function headerLength(bytes: Uint8Array, limit: number): number {
+  requireThat(bytes.length >= PREFIX, 'safetensors', `a file must have at least ${PREFIX} bytes`, bytes.length)
+  const length = Number(new DataView(bytes.buffer, bytes.byteOffset, PREFIX).getBigUint64(0, true))
+  requireThat(length <= limit, 'safetensors', `the header must have at most ${limit} bytes`, length)
+  const left = bytes.length - PREFIX
+  requireThat(length <= left, 'safetensors', `the header of ${length} bytes must be complete`, left)
+  return length
+}
+
+function parseHeader(header: Uint8Array): { entries: Entry[]; metadata: Record<string, string> } {
+  let parsed: unknown
+  let text = ''
+  try {
+    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(header)
+    parsed = JSON.parse(text)
+  } catch (error) {
+    throw new RangeError(`safetensors: the header must be JSON in UTF-8: ${errorText(error)}`)
+  }
+  requireThat(isObject(parsed) && text[0] === '{', 'safetensors', 'the header must be an object')
+  requireUniqueKeys(text)
+  const { __metadata__: metadata = {}, ...rest } = parsed
+  const allText = isObject(metadata) && Object.values(metadata).every((value) => typeof value === 'string')
+  requireThat(allText, 'safetensors', '__metadata__ must map strings to strings', metadata)
+  const entries = Object.entries(rest).map(([name, entry]) => parseEntry(name, entry))
+  return { entries, metadata: metadata as Record<string, string> }
+}
+
+function parseEntry(name: string, entry: unknown): Entry {
+  const where = `safetensors tensor ${JSON.stringify(name.slice(0, 80))}`
+  requireThat(isObject(entry), where, 'must be an object', entry)
+  const { dtype, shape, data_offsets: offsets, ...unknown } = entry
+  requireThat(Object.keys(unknown).length === 0, where, 'must not have other keys', Object.keys(unknown))
+  requireThat(typeof dtype === 'string' && Object.hasOwn(ARRAYS, dtype), where, 'dtype must be known', dtype)
+  requireThat(isSizes(shape), where, 'shape must be a list of whole numbers', shape)
+  requireThat(isSizes(offsets) && offsets.length === 2, where, 'data_offsets must be two whole numbers', offsets)
+  const [begin, end] = offsets
+  const bytes = [...shape, ARRAYS[dtype as SafetensorsDtype].BYTES_PER_ELEMENT].reduce((product, dim) => {
+    requireThat(Number.isSafeInteger(product * dim), where, 'the size of its shape must not overflow', shape)
+    return product * dim
+  }, 1)
+  requireThat(end - begin === bytes, where, `data_offsets must span the ${bytes} bytes of its shape`, offsets)
+  return { name, dtype: dtype as SafetensorsDtype, shape, begin, end }
+}
+
+/** Sorts by place; every byte of the data must belong to exactly one tensor. */
+function checkContiguous(entries: Entry[], dataBytes: number): void {
+  entries.sort((a, b) => a.begin - b.begin || a.end - b.end)
+  let next = 0
+  for (const { name, begin, end } of entries) {
+    const where = `safetensors tensor ${JSON.stringify(name.slice(0, 80))}`
+    requireThat(begin === next, where, `its data must begin at ${next}, without gap or overlap`, begin)
+    next = end
+  }
+  requireThat(next === dataBytes, 'safetensors', `the data must have ${next} bytes`, dataBytes)
+}
+
+function checkStrict(metadata: Record<string, string>, dataAt: number): void {
+  requireThat(metadata.format === FORMAT, 'safetensors', `metadata.format must be ${FORMAT}`, metadata.format ?? null)
+  const digest = metadata.sha256 ?? null
+  requireThat(/^[0-9a-f]{64}$/.test(String(digest)), 'safetensors', 'metadata.sha256 must be 64 hex digits', digest)
+  requireThat(dataAt % ALIGN === 0, 'safetensors', `the data must begin at a multiple of ${ALIGN} bytes`, dataAt)
+}
+
+/** JSON.parse keeps the last of two equal keys. `text` is valid JSON, so a string before a colon is a key. */
+function requireUniqueKeys(text: string): void {
+  const open: Set<string>[] = []
+  for (let i = 0; i < text.length; i++) {
+    if (text[i] === '{') open.push(new Set())
+    else if (text[i] === '}') open.pop()
+    else if (text[i] === '"') {
+      const start = i++
+      for (; text[i] !== '"'; i++) if (text[i] === '\\') i++
+      let after = i + 1
+      while (' \t\r\n'.includes(text.charAt(after) || '.')) after++
+      if (text[after] !== ':') continue
+      const key: string = JSON.parse(text.slice(start, i + 1))
+      const seen = open.at(-1)!
+      requireThat(!seen.has(key), 'safetensors', 'a header must not have a key twice', key)
+      seen.add(key)
+    }
+  }
+}
+
+/** Places of the tensors of a file to be written. */
+function layOut(tensors: ReadonlyMap<string, Tensor>): Entry[] {
+  const width = (name: string) => ARRAYS[tensors.get(name)!.dtype].BYTES_PER_ELEMENT
+  const names = [...tensors.keys()].sort((a, b) => width(b) - width(a) || (a < b ? -1 : 1))
+  let next = 0
+  return names.map((name) => {
+    const { dtype, shape, data } = tensors.get(name)!
+    requireKind(
+      data instanceof ARRAYS[dtype],
+      name,
+      `data of ${dtype} must be a ${ARRAYS[dtype].name}`,
+      data.constructor.name,
+    )
+    const size = shape.reduce((product, dim) => product * dim, 1)
+    requireThat(
+      isSizes(shape) && size === data.length,
+      name,
+      `data must have the ${size} elements of its shape`,
+      data.length,
+    )
+    requireThat(name !== '__metadata__', 'safetensors', 'a tensor must not be called __metadata__')
+    const begin = next
+    next += data.byteLength
+    return { name, dtype, shape: [...shape], begin, end: next }
+  })
+}
+
+/** The header, padded with spaces so that the data begins at a multiple of 64 bytes. */
+function headerBytes(entries: readonly Entry[], metadata: Record<string, string>): Uint8Array {
+  const sorted = Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1))
+  const tensors = entries.map(({ name, dtype, shape, begin, end }): [string, unknown] => {
+    return [name, { dtype, shape, data_offsets: [begin, end] }]
+  })
+  const text = JSON.stringify(Object.fromEntries([['__metadata__', Object.fromEntries(sorted)], ...tensors]))
+  const bytes = new TextEncoder().encode(text)
+  const padded = new Uint8Array(Math.ceil((PREFIX + bytes.length) / ALIGN) * ALIGN - PREFIX).fill(0x20)
+  requireThat(
+    padded.length <= OWN_HEADER_LIMIT,
+    'safetensors',
+    `the header must have at most ${OWN_HEADER_LIMIT} bytes`,
+    padded.length,
+  )
+  padded.set(bytes)
+  return padded
+}
+
+/** A view where the address allows it, else a copy. */
+function viewAt(bytes: Uint8Array, dtype: SafetensorsDtype, at: number, length: number): TypedArray {
+  const type = ARRAYS[dtype]
+  const count = length / type.BYTES_PER_ELEMENT
+  const aligned = (bytes.byteOffset + at) % type.BYTES_PER_ELEMENT === 0
+  if (aligned) return new type(bytes.buffer as ArrayBuffer, bytes.byteOffset + at, count)
+  return new type(new Uint8Array(bytes.subarray(at, at + length)).buffer, 0, count)
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function isSizes(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && n >= 0)
+}

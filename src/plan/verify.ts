@@ -1,0 +1,180 @@
+/**
+ * Checks a plan before anyone runs it: what lower() promises, and what a damaged or hostile model file may break.
+ * Lifetimes are derived from the calls, not taken from the planner, so that the two check each other. A plan does
+ * not say which arguments a kernel writes: of reads before writes only those of a call's first input are found.
+ */
+import type { Arg, Manifest, Plan, PlanBuffer } from '../abi.ts'
+import { packedBytes } from '../abi.ts'
+import { elementBytes } from '../base/dtype.ts'
+import { evaluate, type Symbols } from '../base/shape.ts'
+import { requireThat } from '../base/errors.ts'
+import { ALIGN } from './memory.ts'
+
+/** First and last call that touches a buffer; untouched: from > to. */
+interface Span {
+  from: number
+  to: number
+}
+
+/** Buffers that share the arena: all but weights and state. */
+export function inArena(buffer: PlanBuffer): boolean {
+  return buffer.segment === 'io' || buffer.segment === 'scratch'
+}
+
+/** Span of every buffer over the calls; inputs live from the start, outputs to the end. */
+export function spans(plan: Plan): Span[] {
+  const spans = plan.buffers.map((): Span => ({ from: Infinity, to: -1 }))
+  plan.calls.forEach((call, step) => {
+    for (const arg of call.a) {
+      if (typeof arg !== 'object') continue
+      const span = spans[arg.at]
+      span.from = Math.min(span.from, step)
+      span.to = Math.max(span.to, step)
+    }
+  })
+  plan.buffers.forEach((buffer, i) => {
+    if (buffer.segment !== 'io') return
+    if (plan.inputs.includes(buffer.name!)) spans[i].from = 0
+    if (plan.outputs.includes(buffer.name!)) spans[i].to = plan.calls.length
+  })
+  return spans
+}
+
+/** Bytes that the shape of a buffer needs at the largest symbols. */
+function neededBytes({ dtype, shape }: PlanBuffer, symbols: Symbols): number {
+  const sizes = shape.map((dim) => evaluate(dim, symbols))
+  const product = (list: number[]) => list.reduce((total, n) => total * n, 1)
+  if (dtype === 't2') return packedBytes(product(sizes.slice(0, -1)), sizes.at(-1) ?? 1)
+  return product(sizes) * elementBytes(dtype)
+}
+
+/**
+ * Throws a RangeError `plan <name>: ...` where a plan is not sound: offsets misaligned, negative or beyond
+ * `arenaBytes`; two buffers that live at the same time overlap; a buffer that is too small for its shape, has no name
+ * where it needs one, or is never touched; an argument that is no buffer or has an unknown symbol; scratch that is the
+ * first input of a call before any other call could have written it; and, given a manifest, calls of unknown kernels,
+ * with the wrong number of arguments, or an address where a number belongs.
+ */
+export function verify(plan: Plan, manifest?: Manifest, arenaBytes = Infinity): void {
+  const where = `plan ${plan.name}`
+  for (const [symbol, max] of Object.entries(plan.symbols)) {
+    requireThat(
+      Number.isInteger(max) && max >= 1,
+      where,
+      `the maximum of ${symbol} must be a whole number above 0`,
+      max,
+    )
+  }
+  plan.buffers.forEach((buffer, i) => verifyBuffer(plan, buffer, i, arenaBytes))
+  verifyNames(plan)
+  plan.calls.forEach((call, step) => {
+    call.a.forEach((arg, i) => verifyArg(plan, arg, `${where}: call ${step} ${call.k}: argument ${i}`))
+    if (manifest) verifyCall(call.a, `${where}: call ${step} ${call.k}`, call.k, plan.deterministic, manifest)
+  })
+  const live = spans(plan)
+  live.forEach(({ from, to }, i) => {
+    const { segment, name } = plan.buffers[i]
+    // A state that a plan hands out through a view is touched by no call.
+    const viewed = segment === 'state' && plan.outputs.includes(name!)
+    requireThat(from <= to || viewed, where, `buffer ${label(plan, i)} must be touched by a call`)
+  })
+  verifyFirstInputs(plan, live)
+  verifyOverlaps(plan, live)
+}
+
+function label(plan: Plan, i: number): string {
+  return plan.buffers[i].name ?? `%${i}`
+}
+
+function verifyBuffer(plan: Plan, buffer: PlanBuffer, i: number, arenaBytes: number): void {
+  const where = `plan ${plan.name}: buffer ${label(plan, i)}`
+  const { bytes, offset } = buffer
+  requireThat(Number.isSafeInteger(bytes) && bytes >= 0, where, 'bytes must be a whole number', bytes)
+  const needed = neededBytes(buffer, plan.symbols)
+  requireThat(bytes >= needed, where, `must have ${needed} bytes for ${buffer.dtype} [${buffer.shape}]`, bytes)
+  requireThat(buffer.segment === 'scratch' || !!buffer.name, where, `must have a name: it is ${buffer.segment}`)
+  if (!inArena(buffer)) return
+  requireThat(Number.isSafeInteger(offset) && offset >= 0, where, 'offset must be a whole number', offset)
+  requireThat(offset % ALIGN === 0, where, `offset must be a multiple of ${ALIGN}`, offset)
+  requireThat(offset + bytes <= arenaBytes, where, `must end within the arena of ${arenaBytes} bytes`, offset + bytes)
+}
+
+function verifyNames(plan: Plan): void {
+  const where = `plan ${plan.name}`
+  const names = plan.buffers.flatMap((buffer) => (buffer.name === undefined ? [] : [buffer.name]))
+  const twice = names.find((name, i) => names.indexOf(name) !== i)
+  requireThat(twice === undefined, where, 'every name must stand for one buffer', twice)
+  for (const name of plan.inputs) {
+    requireThat(
+      plan.buffers.some((b) => b.name === name && b.segment === 'io'),
+      where,
+      'every input must be an io buffer',
+      name,
+    )
+  }
+  for (const name of plan.outputs) {
+    requireThat(
+      plan.buffers.some((b) => b.name === name && b.segment !== 'scratch'),
+      where,
+      'every output must be a named buffer',
+      name,
+    )
+  }
+}
+
+function verifyArg(plan: Plan, arg: Arg, where: string): void {
+  if (typeof arg === 'object') {
+    const ok = Number.isInteger(arg.at) && arg.at >= 0 && arg.at < plan.buffers.length
+    requireThat(ok, where, `must be one of ${plan.buffers.length} buffers`, arg.at)
+  } else if (typeof arg === 'string') {
+    const value = evaluate(arg, plan.symbols)
+    requireThat(Number.isSafeInteger(value), where, 'must be a whole number at the largest symbols', value)
+  } else requireThat(Number.isFinite(arg), where, 'must be a finite number', arg)
+}
+
+function verifyCall(
+  args: readonly Arg[],
+  where: string,
+  family: string,
+  deterministic: boolean,
+  manifest: Manifest,
+): void {
+  const entry = manifest.kernels.find((k) => k.family === family && (k.deterministic || !deterministic))
+  requireThat(entry !== undefined, where, `must be a kernel of the ${manifest.isa} module`)
+  requireThat(args.length === entry.params.length, where, `must have ${entry.params.length} arguments`, args.length)
+  args.forEach((arg, i) => {
+    const [name, type] = entry.params[i]
+    if (typeof arg !== 'number') requireThat(type === 'i32', where, `${name} must be a number: it is ${type}`, arg)
+    else requireThat(type === 'f32' || Number.isInteger(arg), where, `${name} must be a whole number`, arg)
+  })
+}
+
+/** Inputs come first in the arguments of a kernel; only those that fill memory have a single buffer and no input. */
+function verifyFirstInputs(plan: Plan, live: readonly Span[]): void {
+  plan.calls.forEach((call, step) => {
+    const [first, ...rest] = call.a.flatMap((arg) => (typeof arg === 'object' ? [arg.at] : []))
+    if (rest.length === 0 || plan.buffers[first].segment !== 'scratch') return
+    const where = `plan ${plan.name}: call ${step} ${call.k}`
+    requireThat(live[first].from < step, where, `must not read ${label(plan, first)} before a call has written it`)
+  })
+}
+
+/** Sorted by offset, only neighbours that still reach the next offset are compared. */
+function verifyOverlaps(plan: Plan, live: readonly Span[]): void {
+  const arena = plan.buffers.flatMap((buffer, i) => (inArena(buffer) && buffer.bytes > 0 ? [i] : []))
+  arena.sort((a, b) => plan.buffers[a].offset - plan.buffers[b].offset)
+  let open: number[] = []
+  for (const i of arena) {
+    const start = plan.buffers[i].offset
+    open = open.filter((j) => plan.buffers[j].offset + plan.buffers[j].bytes > start)
+    for (const j of open) {
+      const apart = live[i].from > live[j].to || live[j].from > live[i].to
+      requireThat(
+        apart,
+        `plan ${plan.name}`,
+        `${label(plan, i)} and ${label(plan, j)} must not overlap: both live at call ${Math.max(live[i].from, live[j].from)}`,
+      )
+    }
+    open.push(i)
+  }
+}

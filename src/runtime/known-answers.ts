@@ -1,0 +1,113 @@
+/**
+ * Known answers: the calls of a manifest whose results the generator computed with the scalar module. Run on every
+ * fresh module, since an engine may accept an instruction and compile it wrong (V8 11.3 does so with a relaxed dot).
+ * Sees the engine's first compiler tier only: what an engine does to hot code later is left to the test suite.
+ */
+import type { KernelEntry, KnownAnswer } from '../abi.ts'
+import { roundUp } from '../abi.ts'
+import { elementBytes, type DType } from '../base/dtype.ts'
+import type { Kernels } from './kernels.ts'
+
+/** Largest difference of a kernel that is not deterministic, over the largest value of the output. */
+const TOLERANCE = 1e-4
+
+/** Where answers lie in memory: the first bytes that plans may use. */
+function baseOf(kernels: Kernels): number {
+  return roundUp(kernels.manifest.heapBase, 64)
+}
+
+/** Uniform in [0, 1), by a linear congruential generator: the low bits are poor, only the upper 24 are used. */
+function uniform(seed: number): () => number {
+  let state = seed >>> 0
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    return (state >>> 8) / 2 ** 24
+  }
+}
+
+function fill(kernels: Kernels, { bytes, fills }: KnownAnswer): void {
+  const base = baseOf(kernels)
+  const draw = uniform(1)
+  kernels.view('u8', base, bytes).fill(0)
+  for (const [at, dtype, count, low = 0, high = 0] of fills) {
+    if (typeof count !== 'number') {
+      kernels.view(dtype, base + at, count.length).set(count)
+      continue
+    }
+    const data = kernels.view(dtype, base + at, count)
+    const span = high - low
+    for (let i = 0; i < count; i++) {
+      if (dtype === 'f32') data[i] = low + span * draw()
+      else if (dtype === 't2') for (let s = 0; s < 8; s += 2) data[i] |= Math.floor(3 * draw()) << s
+      else data[i] = low + Math.floor((span + 1) * draw())
+    }
+  }
+}
+
+/** Runs one answer; `replace` serves its family in place of the deterministic kernel. Leaves the outputs in memory. */
+function runAnswer(kernels: Kernels, answer: KnownAnswer, replace?: KernelEntry): void {
+  const base = baseOf(kernels)
+  kernels.reserve(base + answer.bytes)
+  fill(kernels, answer)
+  for (const [family, ...args] of answer.calls) {
+    const entry = replace?.family === family ? replace : kernels.entry(family, true)
+    const resolved = args.map((arg, i) => (entry.params[i][0].endsWith('At') && arg !== 0 ? arg + base : arg))
+    kernels.function(entry)(...resolved)
+  }
+}
+
+/** Runs the deterministic kernels of an answer and digests its outputs. */
+export function digestOf(kernels: Kernels, answer: KnownAnswer): number {
+  runAnswer(kernels, answer)
+  let hash = 0x811c9dc5
+  for (const [at, dtype, count] of answer.outputs) {
+    // Outputs lie 64 bytes apart in zeroed memory, so whole words may be read.
+    const words = kernels.view('i32', baseOf(kernels) + at, Math.ceil((count * widthOf(dtype)) / 4))
+    for (const word of words) hash = Math.imul(hash ^ word, 0x01000193)
+  }
+  return hash >>> 0
+}
+
+function widthOf(dtype: DType): number {
+  return dtype === 't2' ? 1 : elementBytes(dtype)
+}
+
+function floats(kernels: Kernels, answer: KnownAnswer): Float32Array[] {
+  const base = baseOf(kernels)
+  return answer.outputs
+    .filter(([, dtype]) => dtype === 'f32')
+    .map(([at, , count]) => new Float32Array(kernels.view('f32', base + at, count)))
+}
+
+function close(got: Float32Array, want: Float32Array): boolean {
+  const bound = TOLERANCE * want.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
+  return want.every((value, i) => Math.abs(got[i] - value) <= bound)
+}
+
+/**
+ * Checks every kernel of a fresh module and leaves its memory zeroed. Deterministic kernels must give the bits of the
+ * answer, others come close to them. Returns what failed, in words: nothing when all is well.
+ */
+export function checkAnswers(kernels: Kernels): string | undefined {
+  const { answers, kernels: entries } = kernels.manifest
+  const others = entries.filter((entry) => !entry.deterministic)
+  for (const answer of answers) {
+    const families = [...new Set(answer.calls.map(([family]) => family))]
+    let at = families.join(', ')
+    try {
+      if (digestOf(kernels, answer) !== answer.digest) return `wrong result of ${at}`
+      const want = floats(kernels, answer)
+      for (const other of others.filter((entry) => families.includes(entry.family))) {
+        at = other.name
+        runAnswer(kernels, answer, other)
+        const got = floats(kernels, answer)
+        if (!want.every((values, i) => close(got[i], values))) return `wrong result of ${at}`
+      }
+    } catch (error) {
+      return `${at}: ${String(error)}`
+    }
+  }
+  const most = answers.reduce((bytes, answer) => Math.max(bytes, answer.bytes), 0)
+  kernels.view('u8', baseOf(kernels), most).fill(0)
+  return undefined
+}

@@ -1,0 +1,81 @@
+/**
+ * Chooses the kernel module of this engine: the richest instruction set that it accepts and whose known answers come
+ * out right; relaxed, simd128, scalar in this order. One module is compiled unless one fails.
+ */
+import { ISAS, type Isa, type Manifest } from '../abi.ts'
+import { errorText, requireThat } from '../base/errors.ts'
+import { checkAnswers } from './known-answers.ts'
+import { instantiate, type Kernels } from './kernels.ts'
+
+/** Where one module comes from: files, embedded bytes, a server. */
+export interface KernelSource {
+  isa: Isa
+  load(): Promise<{ wasm: Uint8Array<ArrayBuffer>; manifest: Manifest }>
+}
+
+export interface LoadOptions {
+  sources: readonly KernelSource[]
+  /** Only this instruction set will do. Default: the environment variable BITGEN_TARGET, else the best that works. */
+  target?: Isa
+  /** Takes a line on what was chosen, and one on each module that failed. */
+  log?: (line: string) => void
+}
+
+/** A module of one function of type () -> v128, from the instructions of its body. */
+function probe(...body: number[]): Uint8Array<ArrayBuffer> {
+  const head = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 5, 1, 0x60, 0, 1, 0x7b, 3, 2, 1, 0]
+  return new Uint8Array([...head, 10, body.length + 4, 1, body.length + 2, 0, ...body, 0x0b])
+}
+
+/** i32.const 0, i8x16.splat. */
+const ZEROS = [0x41, 0, 0xfd, 0x0f]
+
+/** What an engine must validate before a module is fetched at all. */
+const PROBES: Record<Isa, Uint8Array<ArrayBuffer> | undefined> = {
+  scalar: undefined,
+  simd128: probe(...ZEROS),
+  // i16x8.relaxed_dot_i8x16_i7x16_s
+  relaxed: probe(...ZEROS, ...ZEROS, 0xfd, 0x92, 0x02),
+}
+
+/** The kernels of a source, checked; throws the reason why they do not serve here. */
+async function attempt(source: KernelSource): Promise<Kernels> {
+  const needs = PROBES[source.isa]
+  if (needs && !WebAssembly.validate(needs)) throw new Error('the engine has no such instructions')
+  const { wasm, manifest } = await source.load()
+  requireThat(manifest.isa === source.isa, 'manifest', `must be of ${source.isa}`, manifest.isa)
+  const kernels = await instantiate(wasm, manifest)
+  const wrong = checkAnswers(kernels)
+  if (wrong !== undefined) throw new Error(wrong)
+  return kernels
+}
+
+function targetOfEnvironment(): string | undefined {
+  // `|| undefined`: an empty variable is an unset one.
+  return typeof process === 'undefined' ? undefined : process.env?.BITGEN_TARGET || undefined
+}
+
+/**
+ * Loads the best module that works. Throws a RangeError for a target that is no instruction set, and an Error that
+ * names every reason where none works, or the forced one does not.
+ */
+export async function loadKernels(options: LoadOptions): Promise<Kernels> {
+  const { sources, target = targetOfEnvironment(), log } = options
+  if (target !== undefined)
+    requireThat((ISAS as readonly string[]).includes(target), 'target', `must be one of ${ISAS.join(', ')}`, target)
+  const wanted = [...ISAS].reverse().filter((isa) => target === undefined || isa === target)
+  const failed: string[] = []
+  for (const isa of wanted) {
+    const source = sources.find((one) => one.isa === isa)
+    try {
+      if (!source) throw new Error('there is no module')
+      const kernels = await attempt(source)
+      log?.(`kernels: ${isa}`)
+      return kernels
+    } catch (error) {
+      failed.push(`${isa}: ${errorText(error)}`)
+      log?.(`kernels: not ${failed.at(-1)}`)
+    }
+  }
+  throw new Error(`loadKernels: ${target ?? 'one module'} must work on this engine, got ${failed.join('; ')}`)
+}

@@ -1,0 +1,118 @@
+/**
+ * Which pictures and captions make up a step. Everything follows from (seed, step), so that a resumed run needs only
+ * the number of the step. Keys that share a concept are positives of each other; with `pairs` a batch holds two
+ * pictures of each concept (SupCon, arXiv 2004.11362).
+ */
+import { requireThat } from '../base/errors.ts'
+import { shuffle, Stream, USE } from '../base/rng.ts'
+
+/** What the sampler needs to know of an image. */
+export interface Picture {
+  captions: readonly string[]
+  keywords: readonly string[]
+  concept: number
+}
+
+export interface BatchOptions {
+  seed: number
+  batch: number
+  /** Two pictures of each of batch/2 concepts. */
+  pairs: boolean
+  captionWithKeywords: number
+  keywordsAlone: number
+  /** Captions of other pictures: the control. */
+  shufflePairs: boolean
+}
+
+export interface Item {
+  /** Index of the picture. */
+  picture: number
+  caption: string
+  concept: number
+}
+
+export class Batches {
+  /** Steps in which every concept (or picture) is seen about once. */
+  readonly stepsPerEpoch: number
+  private readonly pictures: readonly Picture[]
+  private readonly options: BatchOptions
+  /** Indices of pictures, drawn from together: one a concept with `pairs`, one a picture without. */
+  private readonly groups: number[][]
+  /** With shufflePairs, the picture whose captions each picture gets. */
+  private readonly captionsFrom: ArrayLike<number> | null
+  private epoch = -1
+  private order: ArrayLike<number> = []
+
+  constructor(pictures: readonly Picture[], options: BatchOptions) {
+    requireThat(pictures.length > 0, 'training data', 'must have at least one image')
+    requireThat(
+      !options.pairs || options.batch % 2 === 0,
+      'batch',
+      'must be even where pictures come in pairs',
+      options.batch,
+    )
+    this.pictures = pictures
+    this.options = options
+    const byConcept = new Map<number, number[]>()
+    pictures.forEach(({ concept }, i) => byConcept.set(concept, [...(byConcept.get(concept) ?? []), i]))
+    this.groups = options.pairs ? [...byConcept.values()] : pictures.map((_, i) => [i])
+    this.captionsFrom = options.shufflePairs ? shuffle(pictures.length, options.seed, 0, 0, USE.control) : null
+    this.stepsPerEpoch = Math.max(1, Math.floor(this.groups.length / this.groupsPerStep))
+  }
+
+  private get groupsPerStep(): number {
+    return this.options.pairs ? this.options.batch / 2 : this.options.batch
+  }
+
+  /** The samples of a step; steps count from 1. */
+  step(step: number): Item[] {
+    const perStep = this.groupsPerStep
+    const items: Item[] = []
+    for (let g = 0; g < perStep; g++) {
+      const at = (step - 1) * perStep + g
+      const group = this.groups[this.permuted(at)]
+      const stream = new Stream(this.options.seed, step, g, USE.sample)
+      for (const picture of this.options.pairs ? twoOf(group, stream) : group) {
+        const concept = this.pictures[picture].concept
+        items.push({ picture, caption: this.caption(picture, stream), concept })
+      }
+    }
+    return items
+  }
+
+  /** Place `at` of the endless sequence of shuffled epochs. */
+  private permuted(at: number): number {
+    const n = this.groups.length
+    const epoch = Math.floor(at / n)
+    if (epoch !== this.epoch) {
+      this.order = shuffle(n, this.options.seed, epoch, 0, USE.order)
+      this.epoch = epoch
+    }
+    return this.order[at % n]
+  }
+
+  private caption(picture: number, stream: Stream): string {
+    const { captions, keywords } = this.pictures[this.captionsFrom ? this.captionsFrom[picture] : picture]
+    const caption = captions[stream.below(captions.length)]
+    if (keywords.length === 0) return caption
+    const { captionWithKeywords, keywordsAlone } = this.options
+    const kind = stream.next()
+    if (kind >= captionWithKeywords + keywordsAlone) return caption
+    const some = chosen(keywords, 1 + stream.below(3), stream)
+    return (kind < captionWithKeywords ? [caption, ...some] : some).join(' ')
+  }
+}
+
+/** Two different members where there are two, the same one twice otherwise. */
+function twoOf(group: readonly number[], stream: Stream): [number, number] {
+  const first = stream.below(group.length)
+  if (group.length === 1) return [group[0], group[0]]
+  const second = stream.below(group.length - 1)
+  return [group[first], group[second < first ? second : second + 1]]
+}
+
+/** Up to `count` different members, in random order. */
+function chosen<T>(from: readonly T[], count: number, stream: Stream): T[] {
+  const left = [...from]
+  return Array.from({ length: Math.min(count, left.length) }, () => left.splice(stream.below(left.length), 1)[0])
+}

@@ -1,0 +1,121 @@
+/**
+ * The configuration of a training run: a JSON file whose paths are relative to it. Every key has a default but the
+ * data; unknown keys are refused by name.
+ */
+import { readFileSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import * as v from 'valibot'
+import { errorText, message } from '../base/errors.ts'
+import { modelConfig, PRESETS, type ModelConfig, type PresetName } from '../model/config.ts'
+
+const whole = (least: number) => v.pipe(v.number(), v.integer(), v.minValue(least))
+const share = v.pipe(v.number(), v.minValue(0), v.maxValue(1))
+const positive = v.pipe(v.number(), v.gtValue(0))
+const notNegative = v.pipe(v.number(), v.minValue(0))
+const range = v.pipe(
+  v.tuple([v.number(), v.number()]),
+  v.check(([low, high]) => low <= high, 'must be [low, high]'),
+)
+
+/** Random changes of a training picture; see augment.ts. `null` leaves pictures as they are. */
+const augmentation = v.nullable(
+  v.strictObject({
+    /** Factor on the picture's size. */
+    size: v.optional(range, [0.75, 1.15]),
+    /** Largest turn either way, radians. */
+    rotation: v.optional(notNegative, 0.2),
+    /** Largest shift along each axis, as a share of the side. */
+    shift: v.optional(share, 0.0625),
+    saturation: v.optional(range, [0, 1.2]),
+    /** Standard deviation of the mixing of channels, and the share of pictures that get it. */
+    mixing: v.optional(notNegative, 0.25),
+    mixingShare: v.optional(share, 0.5),
+    /** Factor on the distance from white. */
+    contrast: v.optional(range, [0.7, 1.3]),
+  }),
+)
+
+const schema = v.strictObject({
+  name: v.pipe(v.string(), v.regex(/^[\w.-]+$/, 'must be letters, digits, dots and dashes')),
+  model: v.looseObject({ preset: v.picklist(Object.keys(PRESETS) as PresetName[]) }),
+  data: v.strictObject({
+    images: v.string(),
+    train: v.string(),
+    /** For early stopping and tuning; its images must not be in `train`. */
+    validation: v.string(),
+    /** Digest and attributions of the data, carried into the model file. */
+    manifest: v.optional(v.string()),
+  }),
+  /** Where checkpoints, metrics.jsonl and the report go. */
+  output: v.string(),
+  seed: v.optional(whole(0), 0),
+  steps: whole(1),
+  /** Samples of a step are batch x accumulate. */
+  batch: v.optional(whole(2), 128),
+  accumulate: v.optional(whole(1), 1),
+  rate: v.optional(positive, 2e-4),
+  warmup: v.optional(whole(0), 1000),
+  floor: v.optional(share, 0.1),
+  weightDecay: v.optional(notNegative, 0.02),
+  decayUntil: v.optional(share, 1),
+  clip: v.optional(positive, 1),
+  /** Positives are all keys of the same concept (data with a `concept`). */
+  concepts: v.optional(v.boolean(), false),
+  /** Weight of image against image; a batch then holds two pictures of each concept. */
+  imageContrast: v.optional(notNegative, 0),
+  /** Keys of earlier batches to contrast with; 0: none. */
+  queue: v.optional(whole(0), 4096),
+  /** Shares of captions with keywords behind them, and of keywords alone; only for images that have keywords. */
+  captionWithKeywords: v.optional(share, 0.25),
+  keywordsAlone: v.optional(share, 0.15),
+  /** Longest caption in tokens, BOS and EOS included. */
+  maxTokens: v.optional(whole(3), 64),
+  /** `seen`: the vocabulary table has rows for the ids of the training texts and one for all others. */
+  vocabulary: v.optional(v.picklist(['full', 'seen']), 'full'),
+  /** Samples that the projections are centred on before step 1; 0: none. */
+  centring: v.optional(whole(0), 512),
+  augmentation: v.optional(augmentation, {}),
+  /** The control: pairs images with captions of other images. */
+  shufflePairs: v.optional(v.boolean(), false),
+  evaluateEvery: v.optional(whole(1), 200),
+  checkpointEvery: v.optional(whole(1), 100),
+  /** Evaluations without a better validation recall before training stops; 0: never. */
+  patience: v.optional(whole(0), 0),
+})
+
+export type TrainConfig = Omit<v.InferOutput<typeof schema>, 'model'> & { model: ModelConfig }
+export type Augmentation = NonNullable<TrainConfig['augmentation']>
+
+/** Checks a parsed configuration; paths are taken relative to `folder`. Throws a TypeError that names the key. */
+export function trainConfig(input: unknown, folder: string, where = 'config'): TrainConfig {
+  const parsed = v.safeParse(schema, input)
+  if (!parsed.success) {
+    const problems = parsed.issues.map((issue) => `${v.getDotPath(issue) ?? 'top level'}: ${issue.message}`)
+    throw new TypeError(message(where, problems.join('; ')))
+  }
+  const { model, data, output, ...rest } = parsed.output
+  const { preset, ...overrides } = model
+  const at = (path: string) => resolve(folder, path)
+  return {
+    ...rest,
+    model: modelConfig(preset, overrides),
+    data: {
+      images: at(data.images),
+      train: at(data.train),
+      validation: at(data.validation),
+      manifest: data.manifest === undefined ? undefined : at(data.manifest),
+    },
+    output: at(output),
+  }
+}
+
+/** Reads a configuration file. */
+export function readTrainConfig(path: string): TrainConfig {
+  let input: unknown
+  try {
+    input = JSON.parse(readFileSync(path, 'utf8'))
+  } catch (error) {
+    throw new Error(message(path, 'must be a readable JSON file', errorText(error)), { cause: error })
+  }
+  return trainConfig(input, dirname(path), path)
+}

@@ -1,0 +1,30 @@
+/**
+ * Learning rate and weight decay by step (model.md section 8): linear warmup, then cosine to a share of the peak.
+ */
+import { cos } from '../base/math.ts'
+
+export interface Schedule {
+  /** Peak learning rate. */
+  rate: number
+  /** Steps of linear warmup. */
+  warmup: number
+  /** All steps. */
+  steps: number
+  /** Rate at the last step, as a share of the peak. */
+  floor: number
+  weightDecay: number
+  /** Share of the steps after which weight decay is off; 1: never (the card), 0.5: schedule `bitnet`. */
+  decayUntil: number
+}
+
+/** Learning rate of a step; steps count from 1. */
+export function learningRate(s: Schedule, step: number): number {
+  if (step <= s.warmup) return (s.rate * step) / s.warmup
+  const progress = Math.min(1, (step - s.warmup) / Math.max(1, s.steps - s.warmup))
+  return s.rate * (s.floor + (1 - s.floor) * 0.5 * (1 + cos(Math.PI * progress)))
+}
+
+/** Weight decay of a step. */
+export function weightDecay(s: Schedule, step: number): number {
+  return step <= s.decayUntil * s.steps ? s.weightDecay : 0
+}

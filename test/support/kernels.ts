@@ -1,0 +1,22 @@
+/** The built kernel modules, scalar first, each instantiated anew: for tests that compare instruction sets. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { ISAS, type Isa, type Manifest } from '../../src/abi.ts'
+import { instantiate, type Kernels } from '../../src/runtime/kernels.ts'
+
+const BUILD = join(import.meta.dirname, '../../build')
+
+export async function builtModule(isa: Isa): Promise<Kernels> {
+  const manifest = JSON.parse(readFileSync(join(BUILD, isa, 'manifest.json'), 'utf8')) as Manifest
+  return instantiate(readFileSync(join(BUILD, isa, 'kernels.wasm')), manifest)
+}
+
+/** Modules that this engine accepts; scalar and simd128 always are. */
+export async function builtKernels(): Promise<Kernels[]> {
+  const modules: Kernels[] = []
+  for (const isa of ISAS) {
+    const wasm = readFileSync(join(BUILD, isa, 'kernels.wasm'))
+    if (WebAssembly.validate(wasm)) modules.push(await builtModule(isa))
+  }
+  return modules
+}
