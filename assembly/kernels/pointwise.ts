@@ -65,11 +65,6 @@ export function fill__f32(yAt: usize, first: i32, value: f32, n: i32): void {
   for (let at = yAt + bytes(first); at < end; at += 4) store<f32>(at, value)
 }
 
-/** y = x. */
-export function copy__f32(xAt: usize, yAt: usize, n: i32): void {
-  memory.copy(yAt, xAt, bytes(n))
-}
-
 /** y = s * x. */
 export function scale__f32(xAt: usize, yAt: usize, n: i32, s: f32): void {
   scaleRow(s, xAt, yAt, n)

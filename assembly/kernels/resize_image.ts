@@ -53,7 +53,7 @@ function blend(at: usize, step: usize, weightsAt: usize, count: i32): u8 {
 }
 
 /**
- * source [height,width,3] u8 -> target [size,size,3] u8. Scratch: the image at [height,size,3], rounded up to 4
+ * source [height,width,3] u8 -> target [size,size,3] u8. Scratch, at a multiple of 4: the image at [height,size,3], rounded up to 4
  * bytes, then one axis of weights, 4 * size * (taps + 2) bytes (resizeScratchBytes in src/image/resize.ts). Pillow
  * skips an axis that keeps its size; here its weights are 2^22 and 0, which gives the same bytes.
  */

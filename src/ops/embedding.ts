@@ -81,9 +81,9 @@ export const markTouchedOp: Op = {
   alias: { 0: 0 },
   updates: true,
   cases: [
-    { name: 'v1_n1', inputs: [marks(1, () => 0), ids([1], 1)] },
+    { name: 'v1_n1', inputs: [marks(1, () => false), ids([1], 1)] },
     { name: 'v33_n7', inputs: [marks(33, (v) => v % 3 === 0), ids([7], 33)] },
-    { name: 'v40_n33', inputs: [marks(40, () => 0), ids([3, 11], 40)] },
+    { name: 'v40_n33', inputs: [marks(40, () => false), ids([3, 11], 40)] },
   ],
 }
 
@@ -96,12 +96,12 @@ function ids(shape: number[], max: number): CaseInput {
   return { shape, dtype: 'i32', kind: 'ids', max }
 }
 
-function marks(V: number, mark: (v: number) => boolean | 0 | 1): CaseInput {
+function marks(V: number, mark: (v: number) => boolean): CaseInput {
   return { shape: [V], dtype: 'u8', kind: 'values', values: Array.from({ length: V }, (_, v) => Number(mark(v))) }
 }
 
 function embeddingCase(V: number, C: number, shape: number[], touched: boolean) {
-  const inputs = [{ shape: [V, C] }, ids(shape, V), touched ? marks(V, () => 1) : null]
+  const inputs = [{ shape: [V, C] }, ids(shape, V), touched ? marks(V, () => true) : null]
   return { name: `v${V}_c${C}_n${shape}${touched ? '_touched' : ''}`, inputs }
 }
 

@@ -122,6 +122,22 @@ export class Executor {
     return this.viewOf(buffer, at[i], bytes)
   }
 
+  hasIo(planName: string, name: string): boolean {
+    return this.bound(planName).plan.buffers.some((b) => b.name === name && b.segment === 'io')
+  }
+
+  /** Address of memory behind that of the plans, for single kernel calls; grows to the largest request. */
+  workspace(bytes: number): number {
+    const at = roundUp(this.memoryUse.total, ALIGN)
+    this.kernels.reserve(at + bytes)
+    return at
+  }
+
+  /** Calls one kernel outside any plan. */
+  call(family: string, ...args: number[]): void {
+    this.kernels.function(this.kernels.entry(family, true))(...args)
+  }
+
   /**
    * Runs a plan with a value for each of its symbols, none above the planned maximum. After a trap memory may be half
    * written: every later run is refused, the caller starts a new executor on a new instance.

@@ -5,8 +5,8 @@
 import { roundUp } from '../abi.ts'
 import { requireThat } from '../base/errors.ts'
 import type { Symbols } from '../base/shape.ts'
-import type { Pixels } from '../image/pixels.ts'
-import { resizeScratchBytes, toRgb } from '../image/resize.ts'
+import { toRgb, type Pixels } from '../image/pixels.ts'
+import { resizeScratchBytes } from '../image/resize.ts'
 import type { Executor } from './execute.ts'
 
 /** 64 megapixels: 192 MB of memory for the picture itself. */
@@ -16,7 +16,7 @@ const MAX_PIXELS = 1 << 26
 export function resizeImage(executor: Executor, pixels: Pixels, size: number): Uint8Array {
   const { width, height } = pixels
   requireThat(width * height <= MAX_PIXELS, 'image', `must have at most ${MAX_PIXELS} pixels`, `${width} x ${height}`)
-  const rgb = toRgb(pixels)
+  const rgb = toRgb(pixels).data
   const out = size * size * 3
   const toAt = roundUp(rgb.length, 16)
   const scratchAt = toAt + roundUp(out, 16)

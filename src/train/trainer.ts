@@ -20,7 +20,6 @@ import { Batches, type Item } from './batches.ts'
 import { centreProjection } from './centre.ts'
 import type { TrainConfig } from './config.ts'
 import type { TrainData } from './data.ts'
-import type { Pictures } from './pictures.ts'
 import { learningRate, weightDecay } from './schedule.ts'
 import { trainGraphs } from './step.ts'
 import { TernaryWatch } from './ternary-watch.ts'
@@ -50,6 +49,8 @@ export interface ValidationReport extends RetrievalReport {
   zeros: number
   flips?: number
 }
+
+const ADAM = { beta1: 0.9, beta2: 0.999, eps: 1e-8 }
 
 export class Trainer {
   readonly config: TrainConfig
@@ -148,7 +149,7 @@ export class Trainer {
   }
 
   private setControl(plan: string, step: number, rate: number): void {
-    const control = adamControl({ rate, decay: weightDecay(this.config, step), step })
+    const control = adamControl({ ...ADAM, step, lr: rate, decay: weightDecay(this.config, step) })
     this.executor.io(plan, 'control').set(control)
   }
 

@@ -70,7 +70,8 @@ export function opCase(op: Op, c: Case, gradient: boolean): OpCase | null {
   const outputs = b.apply(op, inputs, c.attributes)
   let values: { name: string; value: Value }[] = outputs.map((value, i) => ({ name: `y${i}`, value }))
   if (gradient) {
-    const dy = b.input('dy', outputs[0].shape)
+    // The gradient of a view is a view of dy, and a result may share memory with a state only.
+    const dy = b[op.alias ? 'state' : 'input']('dy', outputs[0].shape)
     feeds.dy = draw({ shape: outputs[0].shape as number[] }, 999)
     const returned = op.grad!(b, outputs[0].node!, [dy, ...outputs.slice(1).map(() => undefined)], wanted)
     values = returned.flatMap((value, i) => (value && wanted[i] ? [{ name: `dx${i}`, value }] : []))
