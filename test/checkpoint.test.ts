@@ -144,10 +144,7 @@ test('whichever call fails, the error names the path and a good checkpoint is th
 test('a disk that takes no more bytes is an error, not a loop', ({ dir }) => {
   save(dir, 10)
   const fs: FileSystem = { ...nodeFs, writeSync: () => 0, readdirSync: (path) => nodeFs.readdirSync(path) }
-  assert.throws(
-    () => save(dir, 20, { fs }),
-    /step-00000020.safetensors.tmp: must be written to its end, got 0 bytes/,
-  )
+  assert.throws(() => save(dir, 20, { fs }), /step-00000020.safetensors.tmp: must be written to its end, got 0 bytes/)
   assert.equal(stepsIn(dir), ['10'])
 })
 
