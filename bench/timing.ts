@@ -7,7 +7,7 @@ export interface Effort {
 }
 
 export const FULL: Effort = { warmMs: 400, sampleMs: 60, samples: 9 }
-export const QUICK: Effort = { warmMs: 60, sampleMs: 20, samples: 3 }
+export const QUICK: Effort = { warmMs: 200, sampleMs: 20, samples: 3 }
 
 /** Seconds a call: the best of several samples, since other work on the machine only ever adds. */
 export function secondsPerCall(run: () => void, { warmMs, sampleMs, samples }: Effort): number {

@@ -20,13 +20,13 @@ test('a stream is pcg4d of its hashed key and a counter', () => {
 })
 
 test('every word of the key matters', () => {
-  const keys = [
+  const keys: [number, number, number, number][] = [
     [1, 2, 3, 0],
     [2, 2, 3, 0],
     [1, 3, 3, 0],
     [1, 2, 4, 0],
     [1, 2, 3, 1],
-  ] as const
+  ]
   const first = keys.map((key) => new Stream(...key).word())
   assert.is(new Set(first).size, keys.length)
   assert.is(new Stream(1, 2, 3, 0).word(), first[0])

@@ -11,7 +11,7 @@ import { isTouched, touchedSize } from './touched.ts'
 
 /**
  * Entries of the input `control`, in order. rest1 = 1 - beta1 and rest2 = 1 - beta2 come separately: taken from
- * the f32 beta2, the second would be off by 1e-5. correction1 = 1 / (1 - beta1^step), and so for 2.
+ * the f32 beta2, the second would be off by 1e-5 of itself. correction1 = 1 / (1 - beta1^step), and so for 2.
  */
 export const ADAM_CONTROL = [
   'lr',
@@ -27,22 +27,33 @@ export const ADAM_CONTROL = [
 
 export const CONTROL_SIZE = ADAM_CONTROL.length
 
-/** Settings of one step; steps count from 1. */
+const BETA1 = 0.9
+const BETA2 = 0.999
+const EPS = 1e-8
+
+/** What the schedule decides for one step; steps count from 1. */
 export interface AdamStep {
   step: number
-  lr: number
+  /** Learning rate. */
+  rate: number
+  /** Weight decay, where it applies. */
   decay: number
-  beta1: number
-  beta2: number
-  eps: number
 }
 
-/** Contents of `control` for one step. */
-export function adamControl({ step, lr, decay, beta1, beta2, eps }: AdamStep): Float32Array {
+/** Contents of `control` for one step, with the betas and eps of model.md section 8. */
+export function adamControl({ step, rate, decay }: AdamStep): Float32Array {
   requireThat(Number.isInteger(step) && step >= 1, 'adamControl', 'step must be a whole number from 1', step)
-  const correction1 = 1 / (1 - powInt(beta1, step))
-  const correction2 = 1 / (1 - powInt(beta2, step))
-  const entries = { lr, decay, beta1, rest1: 1 - beta1, beta2, rest2: 1 - beta2, eps, correction1, correction2 }
+  const entries: Record<(typeof ADAM_CONTROL)[number], number> = {
+    lr: rate,
+    decay,
+    beta1: BETA1,
+    rest1: 1 - BETA1,
+    beta2: BETA2,
+    rest2: 1 - BETA2,
+    eps: EPS,
+    correction1: 1 / (1 - powInt(BETA1, step)),
+    correction2: 1 / (1 - powInt(BETA2, step)),
+  }
   return Float32Array.from(ADAM_CONTROL, (name) => entries[name])
 }
 
@@ -89,7 +100,7 @@ export const adamwOp: Op = {
 }
 
 function adamwCase(name: string, shape: number[], decay: boolean, touched: CaseInput | null): Op['cases'][number] {
-  const control = adamControl({ step: 3, lr: 0.01, decay: 0.02, beta1: 0.9, beta2: 0.999, eps: 1e-8 })
+  const control = adamControl({ step: 3, rate: 0.01, decay: 0.02 })
   return {
     name,
     inputs: [

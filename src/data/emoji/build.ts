@@ -34,7 +34,7 @@ export interface BuildResult {
 }
 
 const SIDE = 128
-/** Thumbnails more alike than this are one picture (measured: at .97 redrawn letters and plain shapes). */
+/** Thumbnails more alike than this are one picture: at .97 mostly moons, plain shapes and Noto's own faces. */
 const SAME = 0.97
 const DEV_ARTIST = 'fxemoji'
 const HELD_OUT_ARTIST = 'emojione'
@@ -50,7 +50,8 @@ interface Picture {
 }
 
 /** Builds the corpus in `out`. Throws an Error naming the file or package at fault; an abort throws signal.reason. */
-export async function buildEmoji({ out, onProgress, signal }: BuildOptions): Promise<BuildResult> {
+export async function buildEmoji(options: BuildOptions): Promise<BuildResult> {
+  const { out, onProgress, signal } = options
   onProgress?.({ stage: 'install sources', done: 0, total: 1 })
   const modules = await installSources(join(out, 'sources'), signal)
   startAfresh(out)
@@ -68,7 +69,7 @@ export async function buildEmoji({ out, onProgress, signal }: BuildOptions): Pro
     thumbnails.set(picture, thumbnail(await readPixels(png, path)))
     onProgress?.({ stage: 'draw', done: i + 1, total: pictures.length })
   }
-  const dropped = nearDuplicates(pictures, thumbnails)
+  const dropped = nearDuplicates(pictures, thumbnails, options)
   const kept = pictures.filter((picture) => !dropped.has(picture))
   const captions = writeAnnotations(out, kept)
   const counts = Object.fromEntries(SPLITS.map((split) => [split, kept.filter((p) => p.split === split).length]))
@@ -77,7 +78,7 @@ export async function buildEmoji({ out, onProgress, signal }: BuildOptions): Pro
   return { counts: counts as Record<Split, number>, nearDuplicates: nearlySame, digest }
 }
 
-/** Removes pictures that other versions of the sources, of sharp or of this file's rules have drawn. */
+/** Removes pictures that were drawn from other versions of the sources or by another sharp. */
 function startAfresh(out: string): void {
   const recipe = JSON.stringify({ side: SIDE, sources: lockedVersions(), sharp: sharp.versions }, null, 2)
   const path = join(out, 'sources', 'drawn-with.json')
@@ -132,13 +133,21 @@ async function readPixels(png: Buffer, path: string) {
 }
 
 /** Training pictures whose thumbnail nearly equals that of any held-out picture. */
-function nearDuplicates(pictures: readonly Picture[], thumbnails: Map<Picture, Float32Array>): Set<Picture> {
+function nearDuplicates(
+  pictures: readonly Picture[],
+  thumbnails: Map<Picture, Float32Array>,
+  { onProgress, signal }: BuildOptions,
+): Set<Picture> {
   const heldOut = pictures.filter((picture) => picture.split !== 'train').map((picture) => thumbnails.get(picture)!)
-  const same = (picture: Picture) => {
+  const training = pictures.filter((picture) => picture.split === 'train')
+  const same = new Set<Picture>()
+  for (const [i, picture] of training.entries()) {
+    signal?.throwIfAborted()
     const own = thumbnails.get(picture)!
-    return heldOut.some((other) => similarity(own, other) > SAME)
+    if (heldOut.some((other) => similarity(own, other) > SAME)) same.add(picture)
+    onProgress?.({ stage: 'compare', done: i + 1, total: training.length })
   }
-  return new Set(pictures.filter((picture) => picture.split === 'train' && same(picture)))
+  return same
 }
 
 /** Writes annotations/captions_<split>.json and returns all captions by picture. Ids count over all splits. */
