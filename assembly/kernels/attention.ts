@@ -10,13 +10,26 @@ import { product } from '../lib/product'
 const PARTIAL = memory.data(16, 16)
 
 /** Keys that samples of `lengths` see; all where there are none. */
-@inline
 function visible(lengthsAt: usize, b: i32, Tk: i32): i32 {
   return lengthsAt ? max(0, min(load<i32>(lengthsAt + bytes(b)), Tk)) : Tk
 }
 
 /** y[B,Tq,C] and probabilities[B,H,Tq,Tk] of q[B,Tq,C], k, v[B,Tk,C]; scratch: a head of k, turned, 4*Tk*C/H bytes. */
-export function attention__f32(qAt: usize, kAt: usize, vAt: usize, lengthsAt: usize, yAt: usize, pAt: usize, turnedAt: usize, B: i32, Tq: i32, Tk: i32, C: i32, heads: i32, causal: i32): void {
+export function attention__f32(
+  qAt: usize,
+  kAt: usize,
+  vAt: usize,
+  lengthsAt: usize,
+  yAt: usize,
+  pAt: usize,
+  turnedAt: usize,
+  B: i32,
+  Tq: i32,
+  Tk: i32,
+  C: i32,
+  heads: i32,
+  causal: i32,
+): void {
   const D = C / heads
   const row = bytes(C)
   const pRow = bytes(Tk)
@@ -46,7 +59,24 @@ export function attention__f32(qAt: usize, kAt: usize, vAt: usize, lengthsAt: us
  * dp = dy . v^T, ds = p * (dp - sum(dp * p)) / sqrt(D), dq = ds . k, dk = ds^T . q, dv = p^T . dy, a head at a time.
  * Scratch: a head of v, turned, and ds [Tq,Tk]. Masked keys have p = 0, so ds = 0, and get gradients of 0.
  */
-export function attention_grad__f32(dyAt: usize, qAt: usize, kAt: usize, vAt: usize, lengthsAt: usize, pAt: usize, dqAt: usize, dkAt: usize, dvAt: usize, turnedAt: usize, dsAt: usize, B: i32, Tq: i32, Tk: i32, C: i32, heads: i32): void {
+export function attention_grad__f32(
+  dyAt: usize,
+  qAt: usize,
+  kAt: usize,
+  vAt: usize,
+  lengthsAt: usize,
+  pAt: usize,
+  dqAt: usize,
+  dkAt: usize,
+  dvAt: usize,
+  turnedAt: usize,
+  dsAt: usize,
+  B: i32,
+  Tq: i32,
+  Tk: i32,
+  C: i32,
+  heads: i32,
+): void {
   const D = C / heads
   const row = bytes(C)
   const pRow = bytes(Tk)
@@ -155,8 +185,10 @@ function turn(xAt: usize, row: usize, n: i32, D: i32, turnedAt: usize): void {
 }
 
 function turnBlock(from: usize, fromRow: usize, to: usize, toRow: usize): void {
-  const r0 = v128.load(from), r1 = v128.load(from + fromRow)
-  const r2 = v128.load(from + 2 * fromRow), r3 = v128.load(from + 3 * fromRow)
+  const r0 = v128.load(from),
+    r1 = v128.load(from + fromRow)
+  const r2 = v128.load(from + 2 * fromRow),
+    r3 = v128.load(from + 3 * fromRow)
   const a = v128.shuffle<f32>(r0, r1, 0, 4, 1, 5)
   const b = v128.shuffle<f32>(r2, r3, 0, 4, 1, 5)
   const c = v128.shuffle<f32>(r0, r1, 2, 6, 3, 7)

@@ -20,7 +20,17 @@ function total(at: usize): f32 {
 }
 
 /** y[B,P,C] = (x - mean) * inverse * gain + bias, a group at a time; stats[B,C/8,2] = mean, inverse. */
-export function group_norm__f32(xAt: usize, gainAt: usize, biasAt: usize, yAt: usize, statsAt: usize, B: i32, P: i32, C: i32, eps: f32): void {
+export function group_norm__f32(
+  xAt: usize,
+  gainAt: usize,
+  biasAt: usize,
+  yAt: usize,
+  statsAt: usize,
+  B: i32,
+  P: i32,
+  C: i32,
+  eps: f32,
+): void {
   const step = bytes(C)
   const sample = <usize>P * step
   const count = <f32>(P * GROUP)
@@ -86,7 +96,16 @@ function sumGroupSquares(xAt: usize, mean: f32, step: usize, P: i32): f32 {
 }
 
 /** y = (x - mean) * (inverse * gain) + bias for one group of one sample. */
-function scaleGroup(xAt: usize, mean: f32, inverse: f32, gainAt: usize, biasAt: usize, yAt: usize, step: usize, P: i32): void {
+function scaleGroup(
+  xAt: usize,
+  mean: f32,
+  inverse: f32,
+  gainAt: usize,
+  biasAt: usize,
+  yAt: usize,
+  step: usize,
+  P: i32,
+): void {
   if (ASC_FEATURE_SIMD) {
     const m = f32x4.splat(mean)
     const s0 = f32x4.mul(f32x4.splat(inverse), v128.load(gainAt))
@@ -113,7 +132,18 @@ function scaleGroup(xAt: usize, mean: f32, inverse: f32, gainAt: usize, biasAt: 
  * With z = (x - mean) * inverse and u = dy * gain: dx = inverse * (u - mean(u) - z * mean(u*z)), means over the group;
  * dgain[C] = sum of dy*z, dbias[C] = sum of dy. The sums of a channel over a sample serve all three.
  */
-export function group_norm_grad__f32(dyAt: usize, xAt: usize, gainAt: usize, statsAt: usize, dxAt: usize, dgainAt: usize, dbiasAt: usize, B: i32, P: i32, C: i32): void {
+export function group_norm_grad__f32(
+  dyAt: usize,
+  xAt: usize,
+  gainAt: usize,
+  statsAt: usize,
+  dxAt: usize,
+  dgainAt: usize,
+  dbiasAt: usize,
+  B: i32,
+  P: i32,
+  C: i32,
+): void {
   const step = bytes(C)
   const sample = <usize>P * step
   const count = <f32>(P * GROUP)
@@ -138,7 +168,18 @@ export function group_norm_grad__f32(dyAt: usize, xAt: usize, gainAt: usize, sta
       }
       const meanU = total(FIRST) / count
       const meanUz = total(SECOND) / count
-      blendGroup(dyAt + c, xAt + c, mean, inverse, gainAt + c, inverse * inverse * meanUz, inverse * meanU, dxAt + c, step, P)
+      blendGroup(
+        dyAt + c,
+        xAt + c,
+        mean,
+        inverse,
+        gainAt + c,
+        inverse * inverse * meanUz,
+        inverse * meanU,
+        dxAt + c,
+        step,
+        P,
+      )
     }
     dyAt += sample
     xAt += sample
@@ -150,7 +191,10 @@ export function group_norm_grad__f32(dyAt: usize, xAt: usize, gainAt: usize, sta
 function sumGradients(dyAt: usize, xAt: usize, mean: f32, step: usize, P: i32): void {
   if (ASC_FEATURE_SIMD) {
     const m = f32x4.splat(mean)
-    let a0 = f32x4.splat(0), a1 = f32x4.splat(0), z0 = f32x4.splat(0), z1 = f32x4.splat(0)
+    let a0 = f32x4.splat(0),
+      a1 = f32x4.splat(0),
+      z0 = f32x4.splat(0),
+      z1 = f32x4.splat(0)
     for (const end = xAt + <usize>P * step; xAt < end; xAt += step) {
       const d0 = v128.load(dyAt)
       const d1 = v128.load(dyAt, 16)
@@ -181,7 +225,18 @@ function sumGradients(dyAt: usize, xAt: usize, mean: f32, step: usize, P: i32): 
 }
 
 /** dx = dy * (inverse * gain) - (x - mean) * along - level for one group of one sample. */
-function blendGroup(dyAt: usize, xAt: usize, mean: f32, inverse: f32, gainAt: usize, along: f32, level: f32, dxAt: usize, step: usize, P: i32): void {
+function blendGroup(
+  dyAt: usize,
+  xAt: usize,
+  mean: f32,
+  inverse: f32,
+  gainAt: usize,
+  along: f32,
+  level: f32,
+  dxAt: usize,
+  step: usize,
+  P: i32,
+): void {
   if (ASC_FEATURE_SIMD) {
     const m = f32x4.splat(mean)
     const s0 = f32x4.mul(f32x4.splat(inverse), v128.load(gainAt))

@@ -13,7 +13,6 @@ function total(at: usize): f32 {
 }
 
 /** Adds `value` to the partial sum of the element at byte offset `i` of its row. */
-@inline
 function addPartial(at: usize, i: usize, value: f32): void {
   const lane = at + (i & 12)
   store<f32>(lane, load<f32>(lane) + value)
@@ -42,7 +41,16 @@ export function rms_norm__f32(xAt: usize, gainAt: usize, yAt: usize, inverseAt: 
 }
 
 /** dx = inverse * (dy*gain - x * inverse^2 * mean(dy*gain*x)), dgain[K] = sum of dy * x * inverse. No gain: both 0. */
-export function rms_norm_grad__f32(dyAt: usize, xAt: usize, gainAt: usize, inverseAt: usize, dxAt: usize, dgainAt: usize, M: i32, K: i32): void {
+export function rms_norm_grad__f32(
+  dyAt: usize,
+  xAt: usize,
+  gainAt: usize,
+  inverseAt: usize,
+  dxAt: usize,
+  dgainAt: usize,
+  M: i32,
+  K: i32,
+): void {
   const row = bytes(K)
   if (gainAt) memory.fill(dgainAt, 0, row)
   for (let m = 0; m < M; m++) {
@@ -94,7 +102,16 @@ function scaleBy(scale: f32, gainAt: usize, xAt: usize, yAt: usize, K: i32): voi
 }
 
 /** y[M,K] = (x - mean) * inverse * gain + bias, inverse = 1 / sqrt(variance + eps); stats[M,2] = mean, inverse. */
-export function layer_norm__f32(xAt: usize, gainAt: usize, biasAt: usize, yAt: usize, statsAt: usize, M: i32, K: i32, eps: f32): void {
+export function layer_norm__f32(
+  xAt: usize,
+  gainAt: usize,
+  biasAt: usize,
+  yAt: usize,
+  statsAt: usize,
+  M: i32,
+  K: i32,
+  eps: f32,
+): void {
   const row = bytes(K)
   const whole = bytes(K & ~3)
   for (let m = 0; m < M; m++) {
@@ -125,7 +142,17 @@ export function layer_norm__f32(xAt: usize, gainAt: usize, biasAt: usize, yAt: u
  * With z = (x - mean) * inverse and u = dy * gain: dx = inverse * (u - mean(u) - z * mean(u*z)), dgain = sum of dy*z,
  * dbias = sum of dy. The first walk sums and leaves u in dx, the second finishes dx.
  */
-export function layer_norm_grad__f32(dyAt: usize, xAt: usize, gainAt: usize, statsAt: usize, dxAt: usize, dgainAt: usize, dbiasAt: usize, M: i32, K: i32): void {
+export function layer_norm_grad__f32(
+  dyAt: usize,
+  xAt: usize,
+  gainAt: usize,
+  statsAt: usize,
+  dxAt: usize,
+  dgainAt: usize,
+  dbiasAt: usize,
+  M: i32,
+  K: i32,
+): void {
   const row = bytes(K)
   const whole = bytes(K & ~3)
   memory.fill(dgainAt, 0, row)
@@ -202,7 +229,15 @@ export function l2_normalize__f32(xAt: usize, yAt: usize, normAt: usize, M: i32,
 }
 
 /** dx = (dy - y * (y . dy)) / norm; where the floor holds, dy / norm. */
-export function l2_normalize_grad__f32(dyAt: usize, yAt: usize, normAt: usize, dxAt: usize, M: i32, K: i32, floor: f32): void {
+export function l2_normalize_grad__f32(
+  dyAt: usize,
+  yAt: usize,
+  normAt: usize,
+  dxAt: usize,
+  M: i32,
+  K: i32,
+  floor: f32,
+): void {
   for (let m = 0; m < M; m++) {
     const norm = load<f32>(normAt + bytes(m))
     const inverse: f32 = 1 / norm

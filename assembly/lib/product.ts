@@ -9,7 +9,18 @@ import { bytes } from './lanes'
  * a steps by `aRow` bytes a row and `aDepth` bytes a depth; rows of b (contiguous) are `bRow`, of c `cRow` bytes apart.
  * c must not overlap a or b.
  */
-export function product(aAt: usize, aRow: usize, aDepth: usize, bAt: usize, bRow: usize, cAt: usize, cRow: usize, rows: i32, columns: i32, depth: i32): void {
+export function product(
+  aAt: usize,
+  aRow: usize,
+  aDepth: usize,
+  bAt: usize,
+  bRow: usize,
+  cAt: usize,
+  cRow: usize,
+  rows: i32,
+  columns: i32,
+  depth: i32,
+): void {
   if (ASC_FEATURE_SIMD && columns >= 4) {
     const height = rows >= 4 ? 4 : 1
     for (let r = 0; r < rows; r += height) {
@@ -45,13 +56,31 @@ export function product(aAt: usize, aRow: usize, aDepth: usize, bAt: usize, bRow
   }
 }
 
-function tile4x8(aAt: usize, aRow: usize, aDepth: usize, bAt: usize, bRow: usize, cAt: usize, cRow: usize, depth: i32): void {
+function tile4x8(
+  aAt: usize,
+  aRow: usize,
+  aDepth: usize,
+  bAt: usize,
+  bRow: usize,
+  cAt: usize,
+  cRow: usize,
+  depth: i32,
+): void {
   const zero = f32x4.splat(0)
-  let p0 = zero, p1 = zero, p2 = zero, p3 = zero
-  let q0 = zero, q1 = zero, q2 = zero, q3 = zero
-  let a1 = aAt + aRow, a2 = aAt + 2 * aRow, a3 = aAt + 3 * aRow
+  let p0 = zero,
+    p1 = zero,
+    p2 = zero,
+    p3 = zero
+  let q0 = zero,
+    q1 = zero,
+    q2 = zero,
+    q3 = zero
+  let a1 = aAt + aRow,
+    a2 = aAt + 2 * aRow,
+    a3 = aAt + 3 * aRow
   for (let d = 0; d < depth; d++) {
-    const b0 = v128.load(bAt), b1 = v128.load(bAt, 16)
+    const b0 = v128.load(bAt),
+      b1 = v128.load(bAt, 16)
     let a = v128.load32_splat(aAt)
     p0 = f32x4.add(p0, f32x4.mul(a, b0))
     q0 = f32x4.add(q0, f32x4.mul(a, b1))
@@ -83,10 +112,24 @@ function tile4x8(aAt: usize, aRow: usize, aDepth: usize, bAt: usize, bRow: usize
   v128.store(cAt, q3, 16)
 }
 
-function tile4x4(aAt: usize, aRow: usize, aDepth: usize, bAt: usize, bRow: usize, cAt: usize, cRow: usize, depth: i32): void {
+function tile4x4(
+  aAt: usize,
+  aRow: usize,
+  aDepth: usize,
+  bAt: usize,
+  bRow: usize,
+  cAt: usize,
+  cRow: usize,
+  depth: i32,
+): void {
   const zero = f32x4.splat(0)
-  let p0 = zero, p1 = zero, p2 = zero, p3 = zero
-  let a1 = aAt + aRow, a2 = aAt + 2 * aRow, a3 = aAt + 3 * aRow
+  let p0 = zero,
+    p1 = zero,
+    p2 = zero,
+    p3 = zero
+  let a1 = aAt + aRow,
+    a2 = aAt + 2 * aRow,
+    a3 = aAt + 3 * aRow
   for (let d = 0; d < depth; d++) {
     const b = v128.load(bAt)
     p0 = f32x4.add(p0, f32x4.mul(v128.load32_splat(aAt), b))
