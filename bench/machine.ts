@@ -1,6 +1,6 @@
 /** What a figure was measured on: processor, vector extensions, engine. */
 import { readFileSync } from 'node:fs'
-import { availableParallelism, cpus } from 'node:os'
+import { availableParallelism, cpus, loadavg } from 'node:os'
 
 export interface Machine {
   cpu: string
@@ -11,6 +11,8 @@ export interface Machine {
   node: string
   v8: string
   date: string
+  /** Runnable threads in the last minute, before the bench: figures count when it is well below the cores. */
+  load: number
 }
 
 const TELLING = /^(avx2|avx512(bw|vl|_vnni)|avx_vnni|fma|ssse3|asimd|asimddp|i8mm|sve)$/
@@ -31,10 +33,12 @@ export function machine(): Machine {
     node: process.versions.node,
     v8: process.versions.v8,
     date: new Date().toISOString().slice(0, 10),
+    load: loadavg()[0],
   }
 }
 
 /** One line for the head of a table. */
-export function describe({ cpu, flags, cores, node, v8, date }: Machine): string {
-  return `${cpu} (${flags.join(' ')}), ${cores} cores, 1 thread, Node ${node}, V8 ${v8}, ${date}`
+export function describe({ cpu, flags, cores, node, v8, date, load }: Machine): string {
+  const busy = load > cores / 2 ? `\nThe machine is busy (load ${load.toFixed(1)}): the figures below are too low.` : ''
+  return `${cpu} (${flags.join(' ')}), ${cores} cores, 1 thread, Node ${node}, V8 ${v8}, ${date}${busy}`
 }
