@@ -54,7 +54,13 @@ function strip(source: Uint8Array): Module {
   const { body } = binaryen.getFunctionInfo(module.getFunction(name))
   const heapBase = (binaryen.getExpressionInfo(body) as binaryen.ConstInfo).value as number
   module.removeExport('heapBase')
-  module.runPasses(['remove-unused-module-elements', 'strip-debug', 'strip-producers', 'strip-target-features', 'vacuum'])
+  module.runPasses([
+    'remove-unused-module-elements',
+    'strip-debug',
+    'strip-producers',
+    'strip-target-features',
+    'vacuum',
+  ])
   const wasm = new Uint8Array(module.emitBinary())
   module.dispose()
   return { wasm, heapBase }

@@ -70,7 +70,12 @@ export function exportsOf(source: string, path: string): { family: string; param
       .filter((param) => param !== '')
       .map((param): [string, 'i32' | 'f32'] => {
         const [name, type] = param.split(':').map((part) => part.trim())
-        requireThat(['i32', 'usize', 'f32'].includes(type), `${path} ${family}`, 'parameters must be i32, usize or f32', param)
+        requireThat(
+          ['i32', 'usize', 'f32'].includes(type),
+          `${path} ${family}`,
+          'parameters must be i32, usize or f32',
+          param,
+        )
         return [name, type === 'f32' ? 'f32' : 'i32']
       }),
   }))

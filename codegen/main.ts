@@ -6,35 +6,64 @@ import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { ISAS, type Isa, type Manifest } from '../src/abi.ts'
+import type { Isa, KnownAnswer, Manifest } from '../src/abi.ts'
+import { instantiate } from '../src/runtime/kernels.ts'
 import { compile } from './compile.ts'
 import { emitKernels } from './emit-kernels.ts'
+import { knownAnswers } from './known-answers.ts'
+import { TARGETS } from './registry.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 
-/** Digest of everything that decides what is built. */
+/** What decides the modules and their known answers: folders (their .ts files) and files. */
+const SOURCES = [
+  'asconfig.json',
+  'package-lock.json',
+  'assembly/kernels',
+  'assembly/lib',
+  'codegen',
+  'codegen/templates',
+  'src/abi.ts',
+  'src/base',
+  'src/graph',
+  'src/ops',
+  'src/plan',
+  'src/quant',
+  'src/runtime',
+  'targets',
+  'test/support',
+]
+
 function sourceDigest(): string {
   const hash = createHash('sha256')
-  const folders = ['codegen', 'codegen/templates', 'assembly/lib', 'assembly/kernels', 'src/abi.ts', 'asconfig.json', 'package-lock.json']
-  for (const folder of folders) {
-    const path = join(ROOT, folder)
-    const files = /\.\w+$/.test(folder) ? [path] : readdirSync(path).filter((file) => file.endsWith('.ts')).sort().map((file) => join(path, file))
+  for (const name of SOURCES) {
+    const path = join(ROOT, name)
+    const isFile = /\.\w+$/.test(name)
+    const scripts = isFile ? [] : readdirSync(path).filter((file) => file.endsWith('.ts'))
+    const files = isFile ? [path] : scripts.sort().map((file) => join(path, file))
     for (const file of files) hash.update(file.slice(ROOT.length)).update(readFileSync(file))
   }
   return hash.digest('hex')
 }
 
-async function build(isa: Isa): Promise<void> {
+/** Writes one module; `answers` are those of the scalar module, which is built first and makes them. */
+async function build(isa: Isa, answers?: KnownAnswer[]): Promise<KnownAnswer[]> {
   const read = (name: string) => readFileSync(join(ROOT, 'assembly/kernels', `${name}.ts`), 'utf8')
   const { files, kernels } = emitKernels(isa, read)
   const { wasm, heapBase } = await compile(isa, files)
   const sha256 = createHash('sha256').update(wasm).digest('hex')
-  const manifest: Manifest = { isa, heapBase, sha256, kernels }
+  const manifest: Manifest = { isa, heapBase, sha256, kernels, answers: answers ?? [] }
+  if (!answers) manifest.answers = knownAnswers(await instantiate(wasm, manifest))
+  const text = JSON.stringify(manifest)
   const folder = join(ROOT, 'build', isa)
   mkdirSync(folder, { recursive: true })
   writeFileSync(join(folder, 'kernels.wasm'), wasm)
-  writeFileSync(join(folder, 'manifest.json'), JSON.stringify(manifest))
-  console.log(`${isa}: ${kernels.length} kernels, ${wasm.length} bytes, ${gzipSync(wasm).length} gzip`)
+  writeFileSync(join(folder, 'manifest.json'), text)
+  const [wasmGzip, manifestGzip] = [gzipSync(wasm).length, gzipSync(text).length]
+  console.log(
+    `${isa}: ${kernels.length} kernels, ${wasm.length} bytes, ${wasmGzip} gzip, manifest ${manifestGzip} gzip`,
+  )
+  return manifest.answers
 }
 
 const digest = sourceDigest()
@@ -47,6 +76,7 @@ try {
 }
 if (built === digest) console.log('kernels: up to date')
 else {
-  for (const isa of ISAS) await build(isa)
+  let answers: KnownAnswer[] | undefined
+  for (const { isa } of TARGETS) answers = await build(isa, answers)
   writeFileSync(stamp, digest)
 }

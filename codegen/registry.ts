@@ -18,6 +18,7 @@ export const HAND_WRITTEN = [
   'contrast',
   'embedding',
   'gelu',
+  'group_norm',
   'im2col',
   'norms',
   'patches',

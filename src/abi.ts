@@ -46,8 +46,7 @@ export interface KernelEntry {
  * for integer types; bytes of four codes for t2), or the values given.
  */
 export type Fill =
-  | [at: number, dtype: DType, count: number, low: number, high: number]
-  | [at: number, dtype: DType, values: number[]]
+  [at: number, dtype: DType, count: number, low: number, high: number] | [at: number, dtype: DType, values: number[]]
 
 /**
  * Calls whose results are known: they show at load that an engine runs the kernels right. Offsets, and the arguments

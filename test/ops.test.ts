@@ -26,7 +26,7 @@ function runKernels(c: OpCase, kernels: (typeof modules)[number]): Map<string, A
     if (value.name && plan.buffers.some((b) => b.name === value.name))
       place(value.name).set(stored(value, c.feeds[value.name]))
   executor.run(plan.name)
-  return new Map(
+  return new Map<string, ArrayLike<number>>(
     c.results.map(({ name, value }) => {
       const source = value.node!.op.alias?.[value.output!]
       const data = place(source === undefined ? name : value.node!.inputs[source]!.name!)

@@ -153,3 +153,14 @@ export function scaleRow(scale: f32, x: usize, y: usize, n: i32): void {
   }
   for (const end = bytes(n); i < end; i += 4) store<f32>(y + i, scale * load<f32>(x + i))
 }
+
+/** y = x. For short rows: memory.copy is a call out of the module, worth it from a few hundred bytes on. */
+export function copyRow(x: usize, y: usize, n: i32): void {
+  if (ASC_FEATURE_SIMD) {
+    let i: usize = 0
+    for (const whole = bytes(n & ~3); i < whole; i += 16) v128.store(y + i, v128.load(x + i))
+    for (const end = bytes(n); i < end; i += 4) store<f32>(y + i, load<f32>(x + i))
+  } else {
+    memory.copy(y, x, bytes(n))
+  }
+}

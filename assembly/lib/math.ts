@@ -55,3 +55,27 @@ export function tanh4(x: v128): v128 {
   const y = f32x4.sub(one, f32x4.div(f32x4.splat(2), f32x4.add(e, one)))
   return v128.bitselect(x, y, f32x4.splat(-0.0))
 }
+
+/** Natural logarithm, relative error < 2e-7 for normal x > 0 (Cephes logf); NaN and infinity pass through. */
+export function log(x: f32): f32 {
+  if (!(x < Infinity)) return x
+  const bits = reinterpret<i32>(x)
+  let n = <f32>((bits >> 23) - 127)
+  let m = reinterpret<f32>((bits & 0x7fffff) | 0x3f800000)
+  if (m > <f32>1.41421356) {
+    m *= 0.5
+    n += 1
+  }
+  m -= 1
+  let y: f32 = 7.0376836292e-2
+  y = y * m - 1.151461031e-1
+  y = y * m + 1.167699874e-1
+  y = y * m - 1.2420140846e-1
+  y = y * m + 1.4249322787e-1
+  y = y * m - 1.6668057665e-1
+  y = y * m + 2.0000714765e-1
+  y = y * m - 2.4999993993e-1
+  y = y * m + 3.3333331174e-1
+  y = y * (m * m * m) + n * LN2_LOW - <f32>0.5 * (m * m)
+  return m + y + n * LN2_HIGH
+}

@@ -6,8 +6,7 @@
 import type { Arg, Call, Plan, PlanBuffer, Segment } from '../abi.ts'
 import { packedBytes } from '../abi.ts'
 import { elementBytes } from '../base/dtype.ts'
-import { evaluate, fixed, rows, size, type Symbols } from '../base/shape.ts'
-import { requireThat } from '../base/errors.ts'
+import { evaluate, fixed, rows, size, times, type Symbols } from '../base/shape.ts'
 import type { Graph, Lowering, Node, Type, Value } from '../graph/graph.ts'
 import { assignOffsets, type Lifetime } from './memory.ts'
 
@@ -36,7 +35,8 @@ export function preparedName(value: Value): string {
 /** Values that follow from parameters and constants alone. */
 function preparedValues(graph: Graph): Set<Value> {
   const known = new Set<Value>()
-  const isKnown = (value: Value | null) => !value || value.role === 'parameter' || value.role === 'constant' || known.has(value)
+  const isKnown = (value: Value | null) =>
+    !value || value.role === 'parameter' || value.role === 'constant' || known.has(value)
   for (const node of graph.nodes) if (node.inputs.every(isKnown)) for (const output of node.outputs) known.add(output)
   return known
 }
@@ -73,7 +73,14 @@ export function lower(graph: Graph, options: LowerOptions): Plan {
   const buffers: PlanBuffer[] = []
   const lifetimes: Lifetime[] = []
   const buffer = (segment: Segment, type: Type, bytes: number, name?: string): number => {
-    buffers.push({ ...(name === undefined ? {} : { name }), segment, dtype: type.dtype, shape: [...type.shape], bytes, offset: 0 })
+    buffers.push({
+      ...(name === undefined ? {} : { name }),
+      segment,
+      dtype: type.dtype,
+      shape: [...type.shape],
+      bytes,
+      offset: 0,
+    })
     lifetimes.push({ bytes, from: Infinity, to: -1 })
     return buffers.length - 1
   }
@@ -124,8 +131,12 @@ export function lower(graph: Graph, options: LowerOptions): Plan {
     const owner = buffers[at]
     lifetimes[at].to = step
     if (owner.segment === 'scratch') Object.assign(owner, { segment: 'io', name })
-    requireThat(owner.name === name || owner.segment !== 'io', `output ${name}`, `must not share memory with ${owner.name}`)
-    names.add(owner.name!)
+    // A view of an input, or a value that two outputs name, is copied: each name has memory of its own.
+    if (owner.segment === 'io' && owner.name !== name) {
+      const copy = buffer('io', value, bytesOf(value, symbols), name)
+      lowering.call('copy__f32', { at }, touch(copy), times(...value.shape))
+      names.add(name)
+    } else names.add(owner.name!)
   }
   const inputs = buffers.flatMap((b, at) => {
     if (b.segment !== 'io' || names.has(b.name!)) return []

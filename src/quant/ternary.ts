@@ -24,7 +24,7 @@ export function packTernary(codes: Int8Array, N: number, K: number): Uint8Array 
   return packed
 }
 
-/** The codes [N,K] of packed bytes. */
+/** The codes [N,K] of packed bytes. Throws a RangeError on a wrong length or a field that is no code. */
 export function unpackTernary(packed: Uint8Array, N: number, K: number): Int8Array {
   requireThat(
     packed.length === packedBytes(N, K),
@@ -34,6 +34,8 @@ export function unpackTernary(packed: Uint8Array, N: number, K: number): Int8Arr
   )
   return Int8Array.from({ length: N * K }, (_, i) => {
     const { byte, bit } = place(Math.floor(i / K), i % K, K)
-    return ((packed[byte] >> bit) & 3) - 1
+    const code = ((packed[byte] >> bit) & 3) - 1
+    requireThat(code <= 1, 'unpackTernary', 'fields must be 0, 1 or 2', 3)
+    return code
   })
 }

@@ -51,7 +51,13 @@ export class Executor {
         if (buffer.segment !== segment) continue
         const name = buffer.name!
         const old = this.kept.get(name)
-        if (old) requireThat(old.buffer.bytes === buffer.bytes, name, `must have ${old.buffer.bytes} bytes in every plan`, buffer.bytes)
+        if (old)
+          requireThat(
+            old.buffer.bytes === buffer.bytes,
+            name,
+            `must have ${old.buffer.bytes} bytes in every plan`,
+            buffer.bytes,
+          )
         else {
           this.kept.set(name, { buffer, at: next })
           next += roundUp(buffer.bytes, ALIGN)
@@ -74,7 +80,12 @@ export class Executor {
       )
       const functions = plan.calls.map((call) => {
         const entry = kernels.entry(call.k, plan.deterministic)
-        requireThat(entry.params.length === call.a.length, call.k, `must be called with ${entry.params.length} arguments`, call.a)
+        requireThat(
+          entry.params.length === call.a.length,
+          call.k,
+          `must be called with ${entry.params.length} arguments`,
+          call.a,
+        )
         return kernels.function(entry)
       })
       this.plans.set(plan.name, { plan, functions, at, symbolsKey: '', args: [] })
@@ -101,10 +112,30 @@ export class Executor {
   io(planName: string, name: string, symbols?: Symbols): TensorData {
     const { plan, at } = this.bound(planName)
     const i = plan.buffers.findIndex((b) => b.name === name && b.segment !== 'scratch')
-    requireThat(i >= 0, `plan ${planName}`, `must have an input or output ${name}; it has ${[...plan.inputs, ...plan.outputs]}`)
+    requireThat(
+      i >= 0,
+      `plan ${planName}`,
+      `must have an input or output ${name}; it has ${[...plan.inputs, ...plan.outputs]}`,
+    )
     const buffer = plan.buffers[i]
     const bytes = symbols && buffer.dtype !== 't2' ? bytesAt(buffer, symbols) : buffer.bytes
     return this.viewOf(buffer, at[i], bytes)
+  }
+
+  hasIo(planName: string, name: string): boolean {
+    return this.bound(planName).plan.buffers.some((b) => b.name === name && b.segment === 'io')
+  }
+
+  /** Address of memory behind that of the plans, for single kernel calls; grows to the largest request. */
+  workspace(bytes: number): number {
+    const at = roundUp(this.memoryUse.total, ALIGN)
+    this.kernels.reserve(at + bytes)
+    return at
+  }
+
+  /** Calls one kernel outside any plan. */
+  call(family: string, ...args: number[]): void {
+    this.kernels.function(this.kernels.entry(family, true))(...args)
   }
 
   /**

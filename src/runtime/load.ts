@@ -61,7 +61,8 @@ function targetOfEnvironment(): string | undefined {
  */
 export async function loadKernels(options: LoadOptions): Promise<Kernels> {
   const { sources, target = targetOfEnvironment(), log } = options
-  if (target !== undefined) requireThat((ISAS as readonly string[]).includes(target), 'target', `must be one of ${ISAS.join(', ')}`, target)
+  if (target !== undefined)
+    requireThat((ISAS as readonly string[]).includes(target), 'target', `must be one of ${ISAS.join(', ')}`, target)
   const wanted = [...ISAS].reverse().filter((isa) => target === undefined || isa === target)
   const failed: string[] = []
   for (const isa of wanted) {

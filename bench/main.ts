@@ -1,0 +1,14 @@
+/** `npm run bench -- kernels | size`: dispatches to the benches. Every figure is measured by the command that prints it. */
+import { message } from '../src/base/errors.ts'
+import { benchKernels } from './kernels.ts'
+import { benchSize } from './size.ts'
+
+const BENCHES: Record<string, (args: string[]) => Promise<void>> = { kernels: benchKernels, size: benchSize }
+
+const [name, ...args] = process.argv.slice(2)
+const bench = BENCHES[name]
+if (bench) await bench(args)
+else {
+  console.error(message('bench', `the first argument must be one of ${Object.keys(BENCHES).join(', ')}`, name))
+  process.exitCode = 1
+}

@@ -1,0 +1,245 @@
+/**
+ * The model in training: memory laid out from plans, steps, evaluation on the validation images, and everything that a
+ * checkpoint holds. What a step does follows from the seed and its number alone, so a resumed run ends in the same
+ * bytes. The loop around it is run.ts.
+ */
+import type { TensorData } from '../base/dtype.ts'
+import { exp } from '../base/math.ts'
+import { Stream, USE } from '../base/rng.ts'
+import { evaluateRetrieval, type RetrievalReport } from '../evaluate/retrieval.ts'
+import type { ModelConfig } from '../model/config.ts'
+import { encodeImageGraph, encodeTextGraph } from '../model/bitgen.ts'
+import { initialValue, parameters } from '../model/init.ts'
+import { adamControl } from '../ops/adamw.ts'
+import { lower } from '../plan/lower.ts'
+import { Executor } from '../runtime/execute.ts'
+import type { Kernels } from '../runtime/kernels.ts'
+import { writePixels } from '../runtime/preprocess.ts'
+import { augment } from './augment.ts'
+import { Batches, type Item } from './batches.ts'
+import { centreProjection } from './centre.ts'
+import type { TrainConfig } from './config.ts'
+import type { TrainData } from './data.ts'
+import { learningRate, weightDecay } from './schedule.ts'
+import { trainGraphs } from './step.ts'
+import { TernaryWatch } from './ternary-watch.ts'
+
+/** What a step reports. */
+export interface StepReport {
+  step: number
+  loss: number
+  itc: number
+  imageContrast?: number
+  accT2i: number
+  accI2t: number
+  /** Norm of the gradient before the clip. */
+  norm: number
+  rate: number
+  temperature: number
+  /** The gradient was not finite: nothing was changed. */
+  skipped: boolean
+}
+
+/** What an evaluation on the validation images reports. */
+export interface ValidationReport extends RetrievalReport {
+  step: number
+  /** Mean of the six recalls, in percent. */
+  meanRecall: number
+  /** Shares of the ternary weights that are zero, and that changed since the evaluation before. */
+  zeros: number
+  flips?: number
+}
+
+const ADAM = { beta1: 0.9, beta2: 0.999, eps: 1e-8 }
+
+export class Trainer {
+  readonly config: TrainConfig
+  /** The configuration of the model with the vocabulary of the run. */
+  readonly model: ModelConfig
+  readonly executor: Executor
+  readonly data: TrainData
+  private readonly batches: Batches
+  private readonly ternary: TernaryWatch
+  /** Names of the plans of a step, in order. */
+  private readonly stepPlans: string[]
+
+  /** Lays out memory and sets the initial values of parameters and states. */
+  constructor(kernels: Kernels, config: TrainConfig, data: TrainData) {
+    this.config = config
+    this.data = data
+    this.model = { ...config.model, vocabulary: data.vocabulary }
+    this.batches = new Batches(data.pictures, { ...config, pairs: config.imageContrast > 0 })
+    const graphs = trainGraphs(this.model, config)
+    this.stepPlans = graphs.map(({ name }) => name)
+    this.ternary = new TernaryWatch(graphs[0])
+    const symbols = { B: config.batch, T: Math.min(config.maxTokens, this.model.maxLength) }
+    this.executor = new Executor(kernels, [
+      ...graphs.map((graph) => lower(graph, { symbols, deterministic: false })),
+      // Evaluation computes as the exported model does: in the order that every instruction set shares.
+      lower(encodeImageGraph(this.model), { symbols: { B: config.batch }, deterministic: true }),
+      lower(encodeTextGraph(this.model), { symbols, deterministic: true }),
+    ])
+    for (const { name } of this.executor.names('state')) this.executor.tensor(name!).fill(0)
+    for (const p of parameters(graphs[0])) this.tensor(p.name!).set(initialValue(p, config.seed))
+  }
+
+  private tensor(name: string): Float32Array {
+    return this.executor.tensor(name) as Float32Array
+  }
+
+  /** Every parameter and state, by name: what a checkpoint holds. */
+  states(): Map<string, { shape: number[]; data: TensorData }> {
+    const entries = this.executor.names('state').map(({ name, shape }) => {
+      const sizes = shape as number[]
+      return [name!, { shape: sizes, data: this.executor.tensor(name!) }] as const
+    })
+    return new Map(entries)
+  }
+
+  /** Runs 512 (or as configured) training samples and centres the projections on them. */
+  centre(): void {
+    const { centring, batch } = this.config
+    const texts: Float32Array[] = []
+    const images: Float32Array[] = []
+    for (let step = 1; texts.length * batch < centring; step++) {
+      const items = this.batches.step(step)
+      texts.push(
+        this.encodeTexts(
+          items.map(({ caption }) => caption),
+          'text_projection',
+        ),
+      )
+      const pictures = items.map(({ picture }) => this.data.train.pixels(picture))
+      images.push(this.encodeImages(pictures, 'image_projection'))
+    }
+    for (const [side, outputs] of Object.entries({ text: texts, image: images })) {
+      const all = Float32Array.from(outputs.flatMap((part) => [...part]))
+      const name = `itc.${side}_proj`
+      if (all.length > 0) centreProjection(all, this.tensor(`${name}.weight`), this.tensor(`${name}.bias`))
+    }
+  }
+
+  /** Runs one step; steps count from 1. */
+  step(step: number): StepReport {
+    const { config } = this
+    const rate = learningRate(config, step)
+    const sums: Record<string, number> = {}
+    const updatePlan = this.stepPlans.at(-1)!
+    for (let micro = 0; micro < config.accumulate; micro++) {
+      this.forward(
+        this.stepPlans[0],
+        this.batches.step((step - 1) * config.accumulate + micro + 1),
+        step,
+        micro,
+        () => this.stepPlans.length === 1 && this.setControl(updatePlan, step, rate),
+      )
+      for (const name of ['loss', 'itc', 'image_contrast', 'acc_t2i', 'acc_i2t']) {
+        if (!this.executor.hasIo(this.stepPlans[0], name)) continue
+        sums[name] = (sums[name] ?? 0) + this.executor.io(this.stepPlans[0], name)[0] / config.accumulate
+      }
+    }
+    if (this.stepPlans.length > 1) {
+      this.setControl(updatePlan, step, rate)
+      this.executor.run(updatePlan)
+    }
+    const [norm, factor] = this.executor.io(updatePlan, 'norm')
+    return {
+      step,
+      loss: sums.loss,
+      itc: sums.itc ?? sums.loss,
+      ...(sums.image_contrast === undefined ? {} : { imageContrast: sums.image_contrast }),
+      accT2i: sums.acc_t2i,
+      accI2t: sums.acc_i2t,
+      norm,
+      rate,
+      temperature: exp(this.tensor('itc.log_temperature')[0]),
+      skipped: Number.isNaN(factor),
+    }
+  }
+
+  /** Indices of the pictures of a step: for reports of a step that went wrong. */
+  picturesOf(step: number): number[] {
+    const { accumulate } = this.config
+    const micros = Array.from({ length: accumulate }, (_, micro) =>
+      this.batches.step((step - 1) * accumulate + micro + 1),
+    )
+    return micros.flat().map(({ picture }) => picture)
+  }
+
+  private setControl(plan: string, step: number, rate: number): void {
+    const control = adamControl({ ...ADAM, step, rate, decay: weightDecay(this.config, step) })
+    this.executor.io(plan, 'control').set(control)
+  }
+
+  /** Writes a batch and runs the plan on it. */
+  private forward(plan: string, items: Item[], step: number, micro: number, prepare: () => void): void {
+    const { executor, config, model } = this
+    const { ids, lengths, T } = this.data.encode(items.map(({ caption }) => caption))
+    const symbols = { B: items.length, T }
+    executor.io(plan, 'ids', symbols).set(ids)
+    executor.io(plan, 'lengths', symbols).set(lengths)
+    executor.io(plan, 'concepts', symbols).set(items.map(({ concept }) => concept))
+    items.forEach(({ picture }, i) => {
+      const rgb = this.data.train.pixels(picture)
+      if (!config.augmentation) return writePixels(executor, plan, rgb, i, symbols)
+      const stream = new Stream(config.seed, step, micro * config.batch + i, USE.augment)
+      const length = 3 * model.image ** 2
+      const out = executor.io(plan, 'pixels', symbols).subarray(i * length, (i + 1) * length) as Float32Array
+      augment(rgb, model.image, config.augmentation, stream, out)
+    })
+    prepare()
+    executor.run(plan, symbols)
+  }
+
+  /** Retrieval on the validation images, one caption each being asked for by every caption. */
+  evaluate(step: number): ValidationReport {
+    const { images, pixels } = this.data.validation
+    const texts = images.flatMap(({ captions }) => captions)
+    const report = evaluateRetrieval({
+      text: this.encodeTexts(texts, 'text_features'),
+      image: this.encodeImages(
+        images.map((_, i) => pixels(i)),
+        'image_features',
+      ),
+      channels: this.model.channels,
+      captionOf: images.flatMap(({ captions }, i) => captions.map(() => i)),
+    })
+    const { t2i, i2t } = report
+    const meanRecall = (t2i.r1 + t2i.r5 + t2i.r10 + i2t.r1 + i2t.r5 + i2t.r10) / 6
+    return { step, ...report, meanRecall, ...this.ternary.look((name) => this.tensor(name)) }
+  }
+
+  private encodeTexts(texts: readonly string[], output: string): Float32Array {
+    return this.inBatches(texts, output, 'encodeText', (part) => {
+      const { ids, lengths, T } = this.data.encode(part)
+      const symbols = { B: part.length, T }
+      this.executor.io('encodeText', 'ids', symbols).set(ids)
+      this.executor.io('encodeText', 'lengths', symbols).set(lengths)
+      return symbols
+    })
+  }
+
+  private encodeImages(pictures: readonly Uint8Array[], output: string): Float32Array {
+    return this.inBatches(pictures, output, 'encodeImage', (part) => {
+      const symbols = { B: part.length }
+      part.forEach((rgb, i) => writePixels(this.executor, 'encodeImage', rgb, i, symbols))
+      return symbols
+    })
+  }
+
+  /** One output [n,C] of a plan over all items; `write` fills its inputs. */
+  private inBatches<T>(
+    items: readonly T[],
+    output: string,
+    plan: string,
+    write: (part: readonly T[]) => Record<string, number>,
+  ): Float32Array {
+    const all = new Float32Array(items.length * this.model.channels)
+    for (let from = 0; from < items.length; from += this.config.batch) {
+      const symbols = write(items.slice(from, from + this.config.batch))
+      this.executor.run(plan, symbols)
+      all.set(this.executor.io(plan, output, symbols), from * this.model.channels)
+    }
+    return all
+  }
+}

@@ -1,0 +1,63 @@
+/**
+ * The list of kernels is complete, their names follow one pattern, and a change of a template shows: the start of one
+ * generated source each lies in golden/templates/ (renewed with UPDATE_GOLDEN=1).
+ */
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { ISAS } from '../src/abi.ts'
+import { emitKernels } from '../codegen/emit-kernels.ts'
+import { HAND_WRITTEN, TEMPLATES } from '../codegen/registry.ts'
+
+const ROOT = join(import.meta.dirname, '..')
+const KERNELS = join(ROOT, 'assembly/kernels')
+const read = (name: string) => readFileSync(join(KERNELS, `${name}.ts`), 'utf8')
+const GOLDEN_LINES = 40
+
+test('every file of assembly/kernels is listed once, and every name has a file', () => {
+  const files = readdirSync(KERNELS).map((file) => file.replace(/\.ts$/, ''))
+  assert.equal([...HAND_WRITTEN].sort(), files.sort())
+})
+
+test('kernel names: family__tile__isa_trick', () => {
+  const types = '(f32|f64|i32|i8|u8|t2)'
+  for (const isa of ISAS) {
+    const pattern = new RegExp(`^[a-z][a-z0-9_]*?__${types}(_${types})*(__m\\d+n\\d+)?__${isa}(_[a-z]+)?$`)
+    for (const { name, family } of emitKernels(isa, read).kernels) {
+      assert.match(name, pattern)
+      assert.ok(name.startsWith(`${family}__`), name)
+    }
+  }
+})
+
+test('every family is in every module, with the same parameters and a deterministic kernel', () => {
+  const [scalar, ...others] = ISAS.map((isa) => emitKernels(isa, read).kernels)
+  for (const { family, params } of scalar) {
+    for (const kernels of others) {
+      const same = kernels.filter((kernel) => kernel.family === family)
+      assert.ok(
+        same.some(({ deterministic }) => deterministic),
+        family,
+      )
+      for (const kernel of same) assert.equal(kernel.params, params, kernel.name)
+    }
+  }
+  for (const kernels of others) assert.is(new Set(kernels.map(({ family }) => family)).size, scalar.length)
+})
+
+for (const { file, isa, source } of TEMPLATES) {
+  const name = `${file}_${isa}`
+  test(`template ${name}`, () => {
+    const got = `${source((family) => family)
+      .trim()
+      .split('\n')
+      .slice(0, GOLDEN_LINES)
+      .join('\n')}\n`
+    const path = join(ROOT, 'test/golden/templates', `${name}.txt`)
+    if (process.env.UPDATE_GOLDEN) writeFileSync(path, got)
+    assert.is(got, readFileSync(path, 'utf8'), `${path} must be what the template gives`)
+  })
+}
+
+test.run()
