@@ -13,7 +13,7 @@ import type { Golden } from './files.ts'
 import { deviation, type Row } from './report.ts'
 
 interface ReferenceSchedule {
-  rate: number
+  lr: number
   decay: number
   decay_off_at: number
   warmup: number
@@ -50,8 +50,8 @@ export function checkOptimiser(golden: Golden, weights: Golden, engine: Engine):
     feeds[v.name!] = Float32Array.from(start, (x) => 1e-4 * x * x + 1e-6)
     feeds[`grad.${p.name}`] = golden.get(`ternary.grad.${p.name}`)
   })
-  const lr = learningRate(scheduleOf(s), step)
-  feeds.control = adamControl({ step, lr, decay: s.decay, beta1: s.betas[0], beta2: s.betas[1], eps: s.eps })
+  const rate = learningRate(scheduleOf(s), step)
+  feeds.control = adamControl({ step, rate, decay: s.decay })
   const got = engine.run(b.graph, feeds)
   const beyond = (name: string) => {
     const [ours, want] = [got[`state.${name}`], golden.get(`ternary.param.${name}`)]
