@@ -15,9 +15,12 @@ export function relu__f32(xAt: usize, yAt: usize, n: i32): void {
   let i: usize = 0
   if (ASC_FEATURE_SIMD) {
     const zero = f32x4.splat(0)
-    for (const whole = bytes(n & ~3); i < whole; i += 16) v128.store(yAt + i, f32x4.max(v128.load(xAt + i), zero))
+    for (const whole = bytes(n & ~3); i < whole; i += 16) v128.store(yAt + i, f32x4.pmax(v128.load(xAt + i), zero))
   }
-  for (const end = bytes(n); i < end; i += 4) store<f32>(yAt + i, max<f32>(load<f32>(xAt + i), 0))
+  for (const end = bytes(n); i < end; i += 4) {
+    const x = load<f32>(xAt + i)
+    store<f32>(yAt + i, x < 0 ? 0 : x)
+  }
 }
 
 /** dx = dy where y > 0, else 0. */
