@@ -20,8 +20,6 @@ interface ReferenceSchedule {
   total: number
   floor: number
   clip: number
-  betas: [number, number]
-  eps: number
 }
 
 /** Our own schedule of the reference's numbers. */
@@ -50,8 +48,7 @@ export function checkOptimiser(golden: Golden, weights: Golden, engine: Engine):
     feeds[v.name!] = Float32Array.from(start, (x) => 1e-4 * x * x + 1e-6)
     feeds[`grad.${p.name}`] = golden.get(`ternary.grad.${p.name}`)
   })
-  const lr = learningRate(scheduleOf(s), step)
-  feeds.control = adamControl({ step, lr, decay: s.decay, beta1: s.betas[0], beta2: s.betas[1], eps: s.eps })
+  feeds.control = adamControl({ step, rate: learningRate(scheduleOf(s), step), decay: s.decay })
   const got = engine.run(b.graph, feeds)
   const beyond = (name: string) => {
     const [ours, want] = [got[`state.${name}`], golden.get(`ternary.param.${name}`)]
