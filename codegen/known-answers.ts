@@ -16,7 +16,7 @@ import { opCase } from '../test/support/op-case.ts'
 
 const ALIGN = 64
 /** Elements read and written. Larger cases are left to the tests: all answers together must not delay a start. */
-const MOST_ELEMENTS = 12000
+const MOST_ELEMENTS = 3000
 
 type Draft = Omit<KnownAnswer, 'digest'>
 
@@ -138,13 +138,13 @@ function sizeOf({ fills, outputs }: Draft): number {
   return outputs.reduce((sum, [, , count]) => sum + count, read)
 }
 
-/** Drafts of an op, the largest first that is not too large: register tiles matter more than tails. */
+/** Drafts of an op: the largest first, since register tiles matter more than tails, then those that are too large. */
 function draftsOf(op: Op): Draft[] {
-  return op.cases
+  const drafts = op.cases
     .flatMap((c) => [draftOf(op, c, false), draftOf(op, c, true)])
     .filter((draft) => draft !== null)
-    .filter((draft) => sizeOf(draft) <= MOST_ELEMENTS)
-    .sort((a, b) => sizeOf(b) - sizeOf(a))
+  const [small, large] = [true, false].map((fits) => drafts.filter((draft) => sizeOf(draft) <= MOST_ELEMENTS === fits))
+  return [...small.sort((a, b) => sizeOf(b) - sizeOf(a)), ...large.sort((a, b) => sizeOf(a) - sizeOf(b))]
 }
 
 /** Answers that call every family of the scalar module `kernels` at least once. */

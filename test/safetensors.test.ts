@@ -10,6 +10,7 @@ import {
   FORMAT,
   readSafetensors,
   sealSafetensors,
+  tensorOf,
   verifyData,
   writeSafetensors,
   type Tensor,
@@ -124,6 +125,14 @@ test('what is invalid is refused by name', () => {
   ]
   for (const [bytes, pattern] of cases) assert.throws(() => readSafetensors(bytes), pattern)
   assert.throws(() => readSafetensors('x' as unknown as Uint8Array), /must be a Uint8Array/)
+})
+
+test('a tensor around an array has its dtype', () => {
+  assert.equal(tensorOf(new Float32Array(6), [2, 3]), { dtype: 'F32', shape: [2, 3], data: new Float32Array(6) })
+  assert.is(tensorOf(Uint8Array.of(1)).dtype, 'U8')
+  assert.is(tensorOf(Uint16Array.of(1)).dtype, 'F16')
+  assert.is(tensorOf(BigInt64Array.of(1n)).dtype, 'I64')
+  assert.throws(() => tensorOf([1] as unknown as Uint8Array), /data must be a typed array, got \[1\]/)
 })
 
 test('data that does not fit its shape or dtype is not written', () => {

@@ -29,7 +29,8 @@ export function attention__f32(qAt: usize, kAt: usize, vAt: usize, lengthsAt: us
       for (let i = 0; i < Tq; i++) {
         const seen = causal ? min(n, i + 1) : n
         softmax(pAt + <usize>i * pRow, scale, seen)
-        memory.fill(pAt + <usize>i * pRow + bytes(seen), 0, bytes(Tk - seen))
+        // A fill is a call out of the module: not for nothing.
+        if (seen < Tk) memory.fill(pAt + <usize>i * pRow + bytes(seen), 0, bytes(Tk - seen))
       }
       product(pAt, pRow, 4, vAt + h, row, yAt + h, row, Tq, D, n)
       pAt += <usize>Tq * pRow
@@ -61,9 +62,10 @@ export function attention_grad__f32(dyAt: usize, qAt: usize, kAt: usize, vAt: us
       product(pAt, 4, pRow, dyAt + h, row, dvAt + h, row, n, D, Tq)
       pAt += <usize>Tq * pRow
     }
-    const hidden = <usize>(Tk - n) * row
-    memory.fill(dkAt + <usize>n * row, 0, hidden)
-    memory.fill(dvAt + <usize>n * row, 0, hidden)
+    if (n < Tk) {
+      memory.fill(dkAt + <usize>n * row, 0, <usize>(Tk - n) * row)
+      memory.fill(dvAt + <usize>n * row, 0, <usize>(Tk - n) * row)
+    }
     dyAt += <usize>Tq * row
     qAt += <usize>Tq * row
     dqAt += <usize>Tq * row
@@ -83,7 +85,8 @@ function softmax(at: usize, scale: f32, n: i32): void {
   let i: usize = 0
   if (ASC_FEATURE_SIMD) {
     let m = f32x4.splat(most)
-    for (; i < whole; i += 16) m = f32x4.max(m, v128.load(at + i))
+    // pmax is one instruction, max is eight; a NaN that it drops comes back in the exponentials.
+    for (; i < whole; i += 16) m = f32x4.pmax(m, v128.load(at + i))
     most = max(
       max(f32x4.extract_lane(m, 0), f32x4.extract_lane(m, 1)),
       max(f32x4.extract_lane(m, 2), f32x4.extract_lane(m, 3)),
@@ -91,7 +94,6 @@ function softmax(at: usize, scale: f32, n: i32): void {
   }
   for (; i < end; i += 4) most = max(most, load<f32>(at + i))
   i = 0
-  memory.fill(PARTIAL, 0, 16)
   if (ASC_FEATURE_SIMD) {
     const m = f32x4.splat(most)
     const s = f32x4.splat(scale)
@@ -102,7 +104,7 @@ function softmax(at: usize, scale: f32, n: i32): void {
       sum = f32x4.add(sum, e)
     }
     v128.store(PARTIAL, sum)
-  }
+  } else memory.fill(PARTIAL, 0, 16)
   for (; i < end; i += 4) {
     const e = exp((load<f32>(at + i) - most) * scale)
     store<f32>(at + i, e)

@@ -61,7 +61,6 @@ export function rms_norm_grad__f32(dyAt: usize, xAt: usize, gainAt: usize, inver
 /** Sum of dy*x*gain; adds dy*x*inverse to dgain on the way. */
 function gainDot(dyAt: usize, xAt: usize, gainAt: usize, inverse: f32, dgainAt: usize, K: i32): f32 {
   let i: usize = 0
-  memory.fill(PARTIAL, 0, 16)
   if (ASC_FEATURE_SIMD) {
     const s = f32x4.splat(inverse)
     let sum = f32x4.splat(0)
@@ -71,7 +70,7 @@ function gainDot(dyAt: usize, xAt: usize, gainAt: usize, inverse: f32, dgainAt: 
       v128.store(dgainAt + i, f32x4.add(v128.load(dgainAt + i), f32x4.mul(t, s)))
     }
     v128.store(PARTIAL, sum)
-  }
+  } else memory.fill(PARTIAL, 0, 16)
   for (const end = bytes(K); i < end; i += 4) {
     const t = load<f32>(dyAt + i) * load<f32>(xAt + i)
     addPartial(PARTIAL, i, t * load<f32>(gainAt + i))
@@ -135,7 +134,6 @@ export function layer_norm_grad__f32(dyAt: usize, xAt: usize, gainAt: usize, sta
     const mean = load<f32>(statsAt)
     const inverse = load<f32>(statsAt, 4)
     let i: usize = 0
-    memory.fill(PARTIAL, 0, 32)
     if (ASC_FEATURE_SIMD) {
       const s = f32x4.splat(inverse)
       const c = f32x4.splat(mean)
@@ -153,7 +151,7 @@ export function layer_norm_grad__f32(dyAt: usize, xAt: usize, gainAt: usize, sta
       }
       v128.store(PARTIAL, sumU)
       v128.store(PARTIAL, sumUz, 16)
-    }
+    } else memory.fill(PARTIAL, 0, 32)
     for (; i < row; i += 4) {
       const dy = load<f32>(dyAt + i)
       const z = (load<f32>(xAt + i) - mean) * inverse

@@ -9,8 +9,17 @@ import { bytes, sum } from '../lib/lanes'
  * `next` and `filled`. A batch with a feature that is not finite is not taken: it would spoil every later step.
  */
 export function enqueue__f32(
-  textAt: usize, imageAt: usize, idsAt: usize, queueTextAt: usize, queueImageAt: usize, queueIdsAt: usize,
-  nextAt: usize, filledAt: usize, B: i32, Q: i32, C: i32,
+  textAt: usize,
+  imageAt: usize,
+  idsAt: usize,
+  queueTextAt: usize,
+  queueImageAt: usize,
+  queueIdsAt: usize,
+  nextAt: usize,
+  filledAt: usize,
+  B: i32,
+  Q: i32,
+  C: i32,
 ): void {
   const check = sum(textAt, B * C) + sum(imageAt, B * C)
   if (!(abs(check) < Infinity)) return

@@ -75,7 +75,7 @@ export function tanh4(x: v128): v128 {
   return v128.bitselect(x, y, f32x4.splat(-0.0))
 }
 
-/** Natural logarithm of x > 0, relative error < 2e-7 (Cephes logf); NaN and infinity pass through, subnormals do not fit. */
+/** Natural logarithm, relative error < 2e-7 for normal x > 0 (Cephes logf); NaN and infinity pass through. */
 export function log(x: f32): f32 {
   if (!(x < Infinity)) return x
   const bits = reinterpret<i32>(x)

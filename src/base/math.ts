@@ -3,7 +3,7 @@
  * For the numeric path of the host: schedules, random draws, references. Kernels have their own in assembly/lib.
  */
 
-const LN2_HIGH = 6.93147180369123816490e-1
+const LN2_HIGH = 6.9314718036912381649e-1
 const LN2_LOW = 1.90821492927058770002e-10
 
 /** 2^n for whole n in [-1074, 1023]. */
@@ -34,8 +34,8 @@ export function log(x: number): number {
   if (x === 0) return -Infinity
   if (x === Infinity) return Infinity
   let n = 0
-  while (x > Math.SQRT2) (x /= 2), n++
-  while (x < Math.SQRT1_2) (x *= 2), n--
+  while (x > Math.SQRT2) ((x /= 2), n++)
+  while (x < Math.SQRT1_2) ((x *= 2), n--)
   const s = (x - 1) / (x + 1)
   const z = s * s
   let sum = 0

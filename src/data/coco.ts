@@ -20,12 +20,6 @@ export interface CaptionedImage {
   artist?: string
 }
 
-export interface CaptionSet {
-  images: CaptionedImage[]
-  /** Images of the file that have no caption and were left out. */
-  uncaptioned: number
-}
-
 export interface ReadOptions {
   /** Karpathy's files only: 'train', 'val', 'test', or several as 'train+restval'. Default all. */
   split?: string
@@ -36,11 +30,11 @@ export interface ReadOptions {
 type Json = Record<string, unknown>
 
 /**
- * The images of `jsonPath` that have captions; file names are relative to `imageDir`.
+ * The images of `jsonPath` that have captions (others are left out); file names are relative to `imageDir`.
  * Throws an Error naming the file and the entry: unreadable or malformed JSON, missing fields, ids given twice,
  * annotations without their image, file names that leave `imageDir`, missing pictures, an empty set.
  */
-export function readCaptions(jsonPath: string, imageDir: string, options: ReadOptions = {}): CaptionSet {
+export function readCaptions(jsonPath: string, imageDir: string, options: ReadOptions = {}): CaptionedImage[] {
   const fail: Fail = (must, got) => {
     throw new Error(message('readCaptions', `${jsonPath}: ${must}`, got))
   }
@@ -49,7 +43,9 @@ export function readCaptions(jsonPath: string, imageDir: string, options: ReadOp
   const karpathy = !('annotations' in root)
   const at = (dir: string | undefined, name: string) => join(imageDir, dir ?? '', name)
   const entries = objects(root.images, 'images', fail)
-  const all = karpathy ? readKarpathy(entries, at, options.split, fail) : readCoco(root, entries, at, options.split, fail)
+  const all = karpathy
+    ? readKarpathy(entries, at, options.split, fail)
+    : readCoco(root, entries, at, options.split, fail)
   const images = all.filter((image) => image.captions.length > 0)
   if (images.length === 0) fail(`must have an image with a caption${options.split ? ` in ${options.split}` : ''}`)
   if (options.checkFiles ?? true) {
@@ -58,7 +54,7 @@ export function readCaptions(jsonPath: string, imageDir: string, options: ReadOp
       fail(`${missing.length} of ${images.length} pictures are missing, the first is ${show(missing[0].path)}`)
     }
   }
-  return { images, uncaptioned: all.length - images.length }
+  return images
 }
 
 type Fail = (must: string, got?: unknown) => never
@@ -75,7 +71,13 @@ function readObject(path: string, fail: Fail): Json {
   return root
 }
 
-function readCoco(root: Json, entries: Json[], pathOf: PathOf, split: string | undefined, fail: Fail): CaptionedImage[] {
+function readCoco(
+  root: Json,
+  entries: Json[],
+  pathOf: PathOf,
+  split: string | undefined,
+  fail: Fail,
+): CaptionedImage[] {
   if (split !== undefined) fail('split is for files of Karpathy; COCO has one file a split', split)
   if (!Array.isArray(root.annotations)) fail('annotations must be an array', root.annotations)
   const byId = new Map<unknown, CaptionedImage>()

@@ -3,37 +3,32 @@
  * next good picture of the split in its place, and stop when there are too many. Sits between the list of a split and
  * the batches. The replacement depends on the list alone, so a run that is resumed sees the same pictures.
  */
-import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { errorText, message, requireThat } from '../base/errors.ts'
 
-export interface QuarantineOptions<Image extends { id: string | number; path: string }> {
-  /** The file of bad pictures; one JSON object a line: id, path, reason. Read first where it exists. */
-  file: string
-  images: readonly Image[]
-  /** Largest share of bad pictures; default .01. */
-  maxShare?: number
+/** What is named of a bad picture; an entry of readCaptions fits. */
+interface ImageFile {
+  id: string | number
+  path: string
 }
 
-export interface Loaded<T> {
-  /** Index of the picture that was loaded: the one asked for, or its replacement. */
-  index: number
-  value: T
-}
-
-export class Quarantine<Image extends { id: string | number; path: string }> {
+export class Quarantine {
   readonly #file: string
-  readonly #images: readonly Image[]
-  readonly #most: number
-  readonly #bad = new Set<string>()
+  readonly #total: number
+  readonly #maxShare: number
+  readonly #bad: Set<string>
 
-  /** Throws an Error naming the line where `file` is malformed. */
-  constructor({ file, images, maxShare = 0.01 }: QuarantineOptions<Image>) {
-    requireThat(images.length > 0, 'Quarantine', 'images must not be empty')
+  /**
+   * `file`: one JSON object a line (id, path, reason); what it lists already is not tried again. `total`: pictures of
+   * all splits together, of which `maxShare` may be bad. Throws an Error naming the line where `file` is malformed.
+   */
+  constructor(file: string, total: number, maxShare = 0.01) {
+    requireThat(total > 0, 'Quarantine', 'total must be above 0', total)
     this.#file = file
-    this.#images = images
-    this.#most = maxShare * images.length
-    const paths = new Set(images.map((image) => image.path))
-    for (const path of readPaths(file)) if (paths.has(path)) this.#bad.add(path)
+    this.#total = total
+    this.#maxShare = maxShare
+    this.#bad = new Set(readPaths(file))
   }
 
   /** Number of bad pictures known so far. */
@@ -42,34 +37,43 @@ export class Quarantine<Image extends { id: string | number; path: string }> {
   }
 
   /**
-   * What `load` gives for image `index`, or for the next one that it can read (after the last comes the first).
+   * What `load` gives for `images[index]`, or for the next image that it can read (after the last comes the first).
    * Throws an Error when more than the allowed share is bad; an AbortError passes through and condemns no picture.
    */
-  async load<T>(index: number, load: (image: Image) => Promise<T>): Promise<Loaded<T>> {
-    const count = this.#images.length
-    requireThat(Number.isInteger(index) && index >= 0 && index < count, 'Quarantine', `index must be below ${count}`, index)
+  async read<Image extends ImageFile, T>(
+    images: readonly Image[],
+    index: number,
+    load: (image: Image) => Promise<T>,
+  ): Promise<T> {
+    const count = images.length
+    requireThat(
+      Number.isInteger(index) && index >= 0 && index < count,
+      'Quarantine',
+      `index must be below ${count}`,
+      index,
+    )
     for (let step = 0; step < count; step++) {
-      const at = (index + step) % count
-      const image = this.#images[at]
+      const image = images[(index + step) % count]
       if (this.#bad.has(image.path)) continue
       try {
-        return { index: at, value: await load(image) }
+        return await load(image)
       } catch (error) {
         if (error instanceof Error && error.name === 'AbortError') throw error
         this.#add(image, errorText(error))
       }
     }
-    throw new Error(message('Quarantine', `${this.#file}: none of ${count} pictures can be read`))
+    throw new Error(message('Quarantine', `none of ${count} pictures can be read, see ${this.#file}`))
   }
 
-  #add({ id, path }: Image, reason: string): void {
+  #add({ id, path }: ImageFile, reason: string): void {
     // Several loads of one bad picture may be under way at once.
     if (this.#bad.has(path)) return
     this.#bad.add(path)
+    mkdirSync(dirname(this.#file), { recursive: true })
     appendFileSync(this.#file, `${JSON.stringify({ id, path, reason })}\n`)
-    if (this.#bad.size <= this.#most) return
-    const share = `${this.#bad.size} of ${this.#images.length} pictures cannot be read`
-    throw new Error(message('Quarantine', `${share}, listed in ${this.#file}; the last: ${reason}`))
+    if (this.#bad.size <= this.#maxShare * this.#total) return
+    const share = `${this.#bad.size} of ${this.#total} pictures cannot be read`
+    throw new Error(message('Quarantine', `${share}, see ${this.#file}; the last: ${reason}`))
   }
 }
 

@@ -167,7 +167,7 @@ function writeDurably(path: string, bytes: Uint8Array, fs: FileSystem): void {
   const fd = attempt(path, 'be opened for writing', () => fs.openSync(path, 'w'))
   try {
     attempt(path, 'be written to its end', () => {
-      for (let at = 0; at < bytes.length; ) {
+      for (let at = 0; at < bytes.length;) {
         const written = fs.writeSync(fd, bytes, at, Math.min(CHUNK, bytes.length - at))
         if (written <= 0) throw new Error(`${written} bytes written at ${at} of ${bytes.length}`)
         at += written

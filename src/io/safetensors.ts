@@ -24,7 +24,17 @@ const ARRAYS = {
 } as const
 
 export type SafetensorsDtype = keyof typeof ARRAYS
-export type TypedArray = InstanceType<(typeof ARRAYS)[SafetensorsDtype]>
+export type TypedArray =
+  | Float64Array
+  | Float32Array
+  | BigInt64Array
+  | BigUint64Array
+  | Int32Array
+  | Uint32Array
+  | Int16Array
+  | Uint16Array
+  | Int8Array
+  | Uint8Array
 
 export interface Tensor {
   dtype: SafetensorsDtype
@@ -54,6 +64,14 @@ interface Entry {
   shape: number[]
   begin: number
   end: number
+}
+
+/** A tensor around an array, the dtype taken from its kind; 16-bit codes count as F16 and bytes as U8. */
+export function tensorOf(data: TypedArray, shape: number[] = [data.length]): Tensor {
+  const kinds: SafetensorsDtype[] = ['F32', 'F64', 'I32', 'I8', 'U8', 'F16', 'I64', 'U64', 'U32', 'I16']
+  const dtype = kinds.find((kind) => data instanceof ARRAYS[kind])
+  requireKind(dtype !== undefined, 'tensorOf', 'data must be a typed array', data)
+  return { dtype, shape, data }
 }
 
 /**

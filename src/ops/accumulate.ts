@@ -8,7 +8,7 @@ import { isTouched, touchedSize } from './touched.ts'
 
 /**
  * sum' = sum + weight * x
- * in   sum [...] f32 - state, x [...] f32, touched [V] u8 or none: of an x [V,C] only rows whose flag is not 0 are added
+ * in   sum [...] f32 - state, x [...] f32, touched [V] u8 or none: of an x [V,C] only rows whose flag is not 0 count
  * out  sum' in the place of sum
  */
 export const accumulateOp: Op = {

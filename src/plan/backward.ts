@@ -26,7 +26,11 @@ export function backward(b: Builder, loss: Value, wanted: readonly Value[]): Map
     if (!active.has(node)) continue
     const arriving = node.outputs.map((output) => gradients.get(output.id))
     if (arriving.every((gradient) => gradient === undefined)) continue
-    requireThat(node.op.grad !== undefined, 'backward', `op ${node.op.name} must have a gradient: the loss depends on it`)
+    requireThat(
+      node.op.grad !== undefined,
+      'backward',
+      `op ${node.op.name} must have a gradient: the loss depends on it`,
+    )
     const needs = node.inputs.map((input) => input !== null && needed.has(input.id))
     const leaving = node.op.grad(b, node, arriving, needs)
     node.inputs.forEach((input, i) => {

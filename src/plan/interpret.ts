@@ -32,7 +32,12 @@ export function interpret(
       tensor = allocate(value, symbols)
       const data = value.data ?? feeds[value.name!]
       requireThat(data !== undefined, `interpret ${graph.name}`, `must be fed ${value.role} ${value.name}`)
-      requireThat(data.length === tensor.data.length, `${value.name}`, `must have ${tensor.shape} elements`, data.length)
+      requireThat(
+        data.length === tensor.data.length,
+        `${value.name}`,
+        `must have ${tensor.shape} elements`,
+        data.length,
+      )
       tensor.data.set(data)
       tensors.set(value.id, tensor)
     }

@@ -35,7 +35,8 @@ export function preparedName(value: Value): string {
 /** Values that follow from parameters and constants alone. */
 function preparedValues(graph: Graph): Set<Value> {
   const known = new Set<Value>()
-  const isKnown = (value: Value | null) => !value || value.role === 'parameter' || value.role === 'constant' || known.has(value)
+  const isKnown = (value: Value | null) =>
+    !value || value.role === 'parameter' || value.role === 'constant' || known.has(value)
   for (const node of graph.nodes) if (node.inputs.every(isKnown)) for (const output of node.outputs) known.add(output)
   return known
 }
@@ -72,7 +73,14 @@ export function lower(graph: Graph, options: LowerOptions): Plan {
   const buffers: PlanBuffer[] = []
   const lifetimes: Lifetime[] = []
   const buffer = (segment: Segment, type: Type, bytes: number, name?: string): number => {
-    buffers.push({ ...(name === undefined ? {} : { name }), segment, dtype: type.dtype, shape: [...type.shape], bytes, offset: 0 })
+    buffers.push({
+      ...(name === undefined ? {} : { name }),
+      segment,
+      dtype: type.dtype,
+      shape: [...type.shape],
+      bytes,
+      offset: 0,
+    })
     lifetimes.push({ bytes, from: Infinity, to: -1 })
     return buffers.length - 1
   }

@@ -16,33 +16,33 @@ function baseOf(kernels: Kernels): number {
   return roundUp(kernels.manifest.heapBase, 64)
 }
 
-/** Uniform in [0, 1), by a linear congruential generator: the low bits are poor, only the upper 24 are used. */
-function uniform(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-    return (state >>> 8) / 2 ** 24
-  }
-}
-
+/**
+ * Fills memory from a linear congruential generator (Numerical Recipes' constants), of which only the upper 24 bits
+ * are used: the lower ones are poor. One plain loop, because this runs in an interpreter at every start.
+ */
 function fill(kernels: Kernels, { bytes, fills }: KnownAnswer): void {
   const base = baseOf(kernels)
-  const draw = uniform(1)
   kernels.view('u8', base, bytes).fill(0)
+  let state = 1
   for (const [at, dtype, count, low = 0, high = 0] of fills) {
     if (typeof count !== 'number') {
       kernels.view(dtype, base + at, count.length).set(count)
       continue
     }
     const data = kernels.view(dtype, base + at, count)
-    const span = high - low
+    const span = (high - low + (dtype === 'f32' ? 0 : 1)) / 2 ** 24
     for (let i = 0; i < count; i++) {
-      if (dtype === 'f32') data[i] = low + span * draw()
-      else if (dtype === 't2') for (let s = 0; s < 8; s += 2) data[i] |= Math.floor(3 * draw()) << s
-      else data[i] = low + Math.floor((span + 1) * draw())
+      state = (Math.imul(state, 1664525) + 1013904223) | 0
+      const draw = state >>> 8
+      if (dtype === 'f32') data[i] = low + span * draw
+      else if (dtype === 't2') data[i] = FOUR_CODES[draw & 3]
+      else data[i] = low + Math.floor(span * draw)
     }
   }
 }
+
+/** Bytes of packed weights: 0 1 2 0, 2 1 1 0, 1 0 2 2, 0 2 0 1 as codes w+1, from the low bits up. */
+const FOUR_CODES = [0x24, 0x16, 0xa1, 0x48]
 
 /** Runs one answer; `replace` serves its family in place of the deterministic kernel. Leaves the outputs in memory. */
 function runAnswer(kernels: Kernels, answer: KnownAnswer, replace?: KernelEntry): void {
@@ -63,7 +63,7 @@ export function digestOf(kernels: Kernels, answer: KnownAnswer): number {
   for (const [at, dtype, count] of answer.outputs) {
     // Outputs lie 64 bytes apart in zeroed memory, so whole words may be read.
     const words = kernels.view('i32', baseOf(kernels) + at, Math.ceil((count * widthOf(dtype)) / 4))
-    for (const word of words) hash = Math.imul(hash ^ word, 0x01000193)
+    for (let i = 0; i < words.length; i++) hash = Math.imul(hash ^ words[i], 0x01000193)
   }
   return hash >>> 0
 }

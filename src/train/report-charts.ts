@@ -36,6 +36,7 @@ export function drawChart({ title, axis, percent, lines }: Chart): string {
     document: document as unknown as Document,
     width: WIDTH,
     height: HEIGHT,
+    marginTop: 30,
     marginLeft: 48,
     marginBottom: 40,
     ariaLabel: title,
@@ -57,6 +58,6 @@ function marksOf({ points, color, dashed, smooth }: Line): Plot.Markish[] {
   const k = Math.max(1, Math.round(finite.length * SMOOTHING))
   return [
     Plot.line(finite, { ...channels, strokeWidth: 1, strokeOpacity: 0.25 }),
-    Plot.line(finite, Plot.windowY({ k, anchor: 'end' }, { ...channels, strokeWidth: 2 })),
+    Plot.line(finite, Plot.windowY({ k, anchor: 'middle' }, { ...channels, strokeWidth: 2 })),
   ]
 }

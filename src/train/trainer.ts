@@ -68,7 +68,7 @@ export class Trainer {
     this.config = config
     this.data = data
     this.model = { ...config.model, vocabulary: data.vocabulary }
-    this.batches = new Batches(data.train, { ...config, pairs: config.imageContrast > 0 })
+    this.batches = new Batches(data.pictures, { ...config, pairs: config.imageContrast > 0 })
     const graphs = trainGraphs(this.model, config)
     this.stepPlans = graphs.map(({ name }) => name)
     this.ternary = new TernaryWatch(graphs[0])
@@ -103,8 +103,13 @@ export class Trainer {
     const images: Float32Array[] = []
     for (let step = 1; texts.length * batch < centring; step++) {
       const items = this.batches.step(step)
-      texts.push(this.encodeTexts(items.map(({ caption }) => caption), 'text_projection'))
-      const pictures = items.map(({ picture }) => this.data.trainPictures.at(picture))
+      texts.push(
+        this.encodeTexts(
+          items.map(({ caption }) => caption),
+          'text_projection',
+        ),
+      )
+      const pictures = items.map(({ picture }) => this.data.train.pixels(picture))
       images.push(this.encodeImages(pictures, 'image_projection'))
     }
     for (const [side, outputs] of Object.entries({ text: texts, image: images })) {
@@ -121,8 +126,12 @@ export class Trainer {
     const sums: Record<string, number> = {}
     const updatePlan = this.stepPlans.at(-1)!
     for (let micro = 0; micro < config.accumulate; micro++) {
-      this.forward(this.stepPlans[0], this.batches.step((step - 1) * config.accumulate + micro + 1), step, micro, () =>
-        this.stepPlans.length === 1 && this.setControl(updatePlan, step, rate),
+      this.forward(
+        this.stepPlans[0],
+        this.batches.step((step - 1) * config.accumulate + micro + 1),
+        step,
+        micro,
+        () => this.stepPlans.length === 1 && this.setControl(updatePlan, step, rate),
       )
       for (const name of ['loss', 'itc', 'image_contrast', 'acc_t2i', 'acc_i2t']) {
         if (!this.executor.hasIo(this.stepPlans[0], name)) continue
@@ -148,8 +157,17 @@ export class Trainer {
     }
   }
 
+  /** Indices of the pictures of a step: for reports of a step that went wrong. */
+  picturesOf(step: number): number[] {
+    const { accumulate } = this.config
+    const micros = Array.from({ length: accumulate }, (_, micro) =>
+      this.batches.step((step - 1) * accumulate + micro + 1),
+    )
+    return micros.flat().map(({ picture }) => picture)
+  }
+
   private setControl(plan: string, step: number, rate: number): void {
-    const control = adamControl({ ...ADAM, step, lr: rate, decay: weightDecay(this.config, step) })
+    const control = adamControl({ ...ADAM, step, rate, decay: weightDecay(this.config, step) })
     this.executor.io(plan, 'control').set(control)
   }
 
@@ -162,7 +180,7 @@ export class Trainer {
     executor.io(plan, 'lengths', symbols).set(lengths)
     executor.io(plan, 'concepts', symbols).set(items.map(({ concept }) => concept))
     items.forEach(({ picture }, i) => {
-      const rgb = this.data.trainPictures.at(picture)
+      const rgb = this.data.train.pixels(picture)
       if (!config.augmentation) return writePixels(executor, plan, rgb, i, symbols)
       const stream = new Stream(config.seed, step, micro * config.batch + i, USE.augment)
       const length = 3 * model.image ** 2
@@ -175,13 +193,16 @@ export class Trainer {
 
   /** Retrieval on the validation images, one caption each being asked for by every caption. */
   evaluate(step: number): ValidationReport {
-    const { validation, validationPictures } = this.data
-    const texts = validation.flatMap(({ captions }) => captions)
+    const { images, pixels } = this.data.validation
+    const texts = images.flatMap(({ captions }) => captions)
     const report = evaluateRetrieval({
       text: this.encodeTexts(texts, 'text_features'),
-      image: this.encodeImages(validation.map((_, i) => validationPictures.at(i)), 'image_features'),
+      image: this.encodeImages(
+        images.map((_, i) => pixels(i)),
+        'image_features',
+      ),
       channels: this.model.channels,
-      captionOf: validation.flatMap(({ captions }, i) => captions.map(() => i)),
+      captionOf: images.flatMap(({ captions }, i) => captions.map(() => i)),
     })
     const { t2i, i2t } = report
     const meanRecall = (t2i.r1 + t2i.r5 + t2i.r10 + i2t.r1 + i2t.r5 + i2t.r10) / 6

@@ -13,7 +13,7 @@ import type { Golden } from './files.ts'
 import { deviation, type Row } from './report.ts'
 
 interface ReferenceSchedule {
-  lr: number
+  rate: number
   decay: number
   decay_off_at: number
   warmup: number

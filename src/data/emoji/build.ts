@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import sharp from 'sharp'
 import { errorText, message } from '../../base/errors.ts'
 import { similarity, thumbnail } from '../thumbnail.ts'
@@ -69,7 +70,7 @@ export async function buildEmoji(options: BuildOptions): Promise<BuildResult> {
     thumbnails.set(picture, thumbnail(await readPixels(png, path)))
     onProgress?.({ stage: 'draw', done: i + 1, total: pictures.length })
   }
-  const dropped = nearDuplicates(pictures, thumbnails, options)
+  const dropped = await nearDuplicates(pictures, thumbnails, options)
   const kept = pictures.filter((picture) => !dropped.has(picture))
   const captions = writeAnnotations(out, kept)
   const counts = Object.fromEntries(SPLITS.map((split) => [split, kept.filter((p) => p.split === split).length]))
@@ -133,11 +134,11 @@ async function readPixels(png: Buffer, path: string) {
 }
 
 /** Training pictures whose thumbnail nearly equals that of any held-out picture. */
-function nearDuplicates(
+async function nearDuplicates(
   pictures: readonly Picture[],
   thumbnails: Map<Picture, Float32Array>,
   { onProgress, signal }: BuildOptions,
-): Set<Picture> {
+): Promise<Set<Picture>> {
   const heldOut = pictures.filter((picture) => picture.split !== 'train').map((picture) => thumbnails.get(picture)!)
   const training = pictures.filter((picture) => picture.split === 'train')
   const same = new Set<Picture>()
@@ -146,6 +147,8 @@ function nearDuplicates(
     const own = thumbnails.get(picture)!
     if (heldOut.some((other) => similarity(own, other) > SAME)) same.add(picture)
     onProgress?.({ stage: 'compare', done: i + 1, total: training.length })
+    // Lets timers and signals in: the comparison takes half a minute.
+    await setImmediate()
   }
   return same
 }
@@ -207,7 +210,14 @@ function writeManifest(out: string, { counts, nearlySame, kept, digests, caption
     sha256: digests.get(picture),
     captions: captions.get(picture)!.map((caption) => sha256(caption)),
   }))
-  const manifest = { name: 'emoji', counts, attributions, sources: lockedVersions(), nearDuplicates: nearlySame, images }
+  const manifest = {
+    name: 'emoji',
+    counts,
+    attributions,
+    sources: lockedVersions(),
+    nearDuplicates: nearlySame,
+    images,
+  }
   return writeJson(join(out, 'data.manifest.json'), manifest)
 }
 

@@ -35,7 +35,12 @@ export async function installSources(folder: string, signal?: AbortSignal): Prom
 function runNpm(args: string[], cwd: string, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     // npm is a .cmd file on Windows, which only a shell starts; all arguments are constants.
-    const npm = spawn('npm', args, { cwd, signal, shell: process.platform === 'win32', stdio: ['ignore', 'ignore', 'pipe'] })
+    const npm = spawn('npm', args, {
+      cwd,
+      signal,
+      shell: process.platform === 'win32',
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
     let words = ''
     npm.stderr.on('data', (chunk) => (words += chunk))
     npm.on('error', (error) => reject(signal?.aborted ? error : failure(errorText(error))))

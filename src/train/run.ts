@@ -1,0 +1,223 @@
+/**
+ * A training run on disk: steps, evaluations, checkpoints, metrics.jsonl. It can be stopped at any step and killed at
+ * any moment; started again it goes on from the newest checkpoint that verifies and ends in the same bytes.
+ */
+import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
+import { message } from '../base/errors.ts'
+import { loadNewest, saveCheckpoint, type Checkpoint } from '../io/checkpoint.ts'
+import type { SafetensorsDtype, Tensor } from '../io/safetensors.ts'
+import type { Kernels } from '../runtime/kernels.ts'
+import type { TrainConfig } from './config.ts'
+import { loadTrainData } from './data.ts'
+import { Trainer, type StepReport, type ValidationReport } from './trainer.ts'
+
+/** What a checkpoint holds besides tensors. Nothing in it depends on the time or the machine. */
+export interface Progress {
+  step: number
+  /** Steps that were skipped because the gradient was not finite, in all and in a row up to now. */
+  skipped: number
+  skippedInRow: number
+  best: { step: number; meanRecall: number } | null
+  evaluationsSinceBest: number
+}
+
+/** A row of metrics.jsonl; times are seconds since the process began its run. */
+export type MetricsRow =
+  ({ kind: 'step'; seconds: number } & StepReport) | ({ kind: 'evaluation'; seconds: number } & ValidationReport)
+
+export interface RunEvents {
+  onPictures?(done: number, all: number): void
+  /** A line for people: what was resumed, skipped, saved. */
+  onNote?(line: string): void
+  onStep?(report: StepReport, steps: number, imagesPerSecond: number): void
+  onEvaluation?(report: ValidationReport): void
+}
+
+export interface RunOptions extends RunEvents {
+  kernels: Kernels
+  /** Ends the run after the current step, with a checkpoint. */
+  signal?: AbortSignal
+  /** Goes on although the configuration is not that of the checkpoint. */
+  allowChangedConfig?: boolean
+}
+
+export interface RunResult {
+  progress: Progress
+  reason: 'finished' | 'stopped' | 'no better for the patience given'
+}
+
+/** Not finite this often in a row: the run is lost. */
+const MAX_SKIPPED = 5
+const DTYPES: Record<string, SafetensorsDtype> = { Float32Array: 'F32', Int32Array: 'I32', Uint8Array: 'U8' }
+
+/** Paths of a run below its output folder. */
+export const runPaths = (output: string) => ({
+  checkpoints: join(output, 'checkpoints'),
+  metrics: join(output, 'metrics.jsonl'),
+  report: join(output, 'report.html'),
+})
+
+export async function trainRun(config: TrainConfig, options: RunOptions): Promise<RunResult> {
+  const { kernels, signal } = options
+  mkdirSync(config.output, { recursive: true })
+  const data = await loadTrainData(kernels, config, options.onPictures)
+  const trainer = new Trainer(kernels, config, data)
+  const run = new Run(trainer, options)
+  run.start()
+  const reason = await run.loop(signal)
+  return { progress: run.progress, reason }
+}
+
+class Run {
+  progress: Progress = { step: 0, skipped: 0, skippedInRow: 0, best: null, evaluationsSinceBest: 0 }
+  private readonly trainer: Trainer
+  private readonly options: RunOptions
+  private readonly paths: ReturnType<typeof runPaths>
+  private readonly started = performance.now()
+  private saved = -1
+
+  constructor(trainer: Trainer, options: RunOptions) {
+    this.trainer = trainer
+    this.options = options
+    this.paths = runPaths(trainer.config.output)
+  }
+
+  private get seconds(): number {
+    return Math.round(performance.now() - this.started) / 1000
+  }
+
+  /** Resumes from the newest checkpoint, or centres the projections of a new run. */
+  start(): void {
+    const checkpoint = loadNewest(this.paths.checkpoints)
+    for (const { path, why } of checkpoint?.skipped ?? []) this.options.onNote?.(`skipped ${path}: ${why}`)
+    if (checkpoint) this.restore(checkpoint)
+    else this.trainer.centre()
+    this.cutMetrics()
+  }
+
+  async loop(signal?: AbortSignal): Promise<RunResult['reason']> {
+    const { config } = this.trainer
+    while (this.progress.step < config.steps) {
+      // Lets signals and timers in: a step is one long synchronous call.
+      await setImmediate()
+      if (signal?.aborted) {
+        this.save()
+        return 'stopped'
+      }
+      this.step()
+      const { step } = this.progress
+      const last = step === config.steps
+      const better = (step % config.evaluateEvery === 0 || last) && this.evaluate()
+      if (better || last || step % config.checkpointEvery === 0) this.save(better)
+      if (config.patience > 0 && this.progress.evaluationsSinceBest >= config.patience) {
+        this.save()
+        return 'no better for the patience given'
+      }
+    }
+    return 'finished'
+  }
+
+  private step(): void {
+    const { config } = this.trainer
+    const before = performance.now()
+    const report = this.trainer.step(this.progress.step + 1)
+    const images = config.batch * config.accumulate
+    const imagesPerSecond = (1000 * images) / (performance.now() - before)
+    this.progress.step++
+    this.progress.skippedInRow = report.skipped ? this.progress.skippedInRow + 1 : 0
+    if (report.skipped) this.progress.skipped++
+    const batch = report.skipped ? { pictures: this.trainer.picturesOf(report.step) } : {}
+    this.log({ kind: 'step', seconds: this.seconds, ...report, ...batch })
+    this.options.onStep?.(report, config.steps, imagesPerSecond)
+    if (this.progress.skippedInRow >= MAX_SKIPPED) {
+      const where = `the last ${MAX_SKIPPED} steps up to ${report.step}; their batches stand in ${this.paths.metrics}`
+      throw new Error(message('train', 'gradients must be finite', where))
+    }
+  }
+
+  /** Evaluates; answers whether this is the best so far. */
+  private evaluate(): boolean {
+    const report = this.trainer.evaluate(this.progress.step)
+    this.log({ kind: 'evaluation', seconds: this.seconds, ...report })
+    this.options.onEvaluation?.(report)
+    const { step, meanRecall } = report
+    const better = this.progress.best === null || meanRecall > this.progress.best.meanRecall
+    if (better) this.progress.best = { step, meanRecall }
+    this.progress.evaluationsSinceBest = better ? 0 : this.progress.evaluationsSinceBest + 1
+    return better
+  }
+
+  private save(best = false): void {
+    const { step } = this.progress
+    if (this.saved === step) return
+    const tensors = new Map<string, Tensor>()
+    for (const [name, { shape, data }] of this.trainer.states()) {
+      tensors.set(name, { dtype: DTYPES[data.constructor.name], shape, data: data as Tensor['data'] })
+    }
+    const kept = this.trainer.data.seen.kept
+    tensors.set('vocabulary.kept', { dtype: 'I32', shape: [kept.length], data: Int32Array.from(kept) })
+    const metadata = {
+      kind: 'checkpoint',
+      config: JSON.stringify(comparable(this.trainer.config)),
+      model: JSON.stringify(this.trainer.model),
+      source: JSON.stringify(this.trainer.data.source),
+      progress: JSON.stringify(this.progress),
+      kernels: this.trainer.executor.kernels.manifest.sha256,
+    }
+    saveCheckpoint(this.paths.checkpoints, step, tensors, metadata, { best })
+    this.saved = step
+  }
+
+  private restore({ path, step, tensors, metadata }: Checkpoint): void {
+    const now = JSON.stringify(comparable(this.trainer.config))
+    if (metadata.config !== now && !this.options.allowChangedConfig) {
+      throw new Error(message(path, 'must have been made with this configuration', changedKeys(metadata.config, now)))
+    }
+    for (const [name, { shape, data }] of this.trainer.states()) {
+      const tensor = tensors.get(name)
+      if (!tensor || JSON.stringify(tensor.shape) !== JSON.stringify(shape)) {
+        throw new Error(message(path, `must hold ${name} [${shape}]`, tensor?.shape))
+      }
+      data.set(tensor.data as Float32Array)
+    }
+    this.progress = JSON.parse(metadata.progress) as Progress
+    this.saved = step
+    this.options.onNote?.(`resumed from ${path}`)
+    const { sha256 } = this.trainer.executor.kernels.manifest
+    if (metadata.kernels !== sha256)
+      this.options.onNote?.('the kernels are not those of the checkpoint: last bits may differ')
+  }
+
+  /** Removes rows of steps that will run again, and a last line that a crash cut short. */
+  private cutMetrics(): void {
+    const path = this.paths.metrics
+    if (!existsSync(path)) return
+    const kept = readMetrics(path).filter(({ step }) => step <= this.progress.step)
+    writeFileSync(path, kept.map((row) => `${JSON.stringify(row)}\n`).join(''))
+  }
+
+  private log(row: MetricsRow): void {
+    appendFileSync(this.paths.metrics, `${JSON.stringify(row)}\n`)
+  }
+}
+
+/** What must be equal for a run to go on: everything but where it is written. */
+function comparable({ output: _output, data: _data, ...rest }: TrainConfig): unknown {
+  return rest
+}
+
+function changedKeys(before: string, now: string): string {
+  const [old, fresh] = [JSON.parse(before), JSON.parse(now)] as Record<string, unknown>[]
+  const keys = [...new Set([...Object.keys(old), ...Object.keys(fresh)])]
+  const changed = keys.filter((key) => JSON.stringify(old[key]) !== JSON.stringify(fresh[key]))
+  return `${changed.map((key) => `${key} ${JSON.stringify(old[key])} -> ${JSON.stringify(fresh[key])}`).join(', ')}`
+}
+
+/** The rows of a metrics file, whole lines only. */
+export function readMetrics(path: string): MetricsRow[] {
+  const text = readFileSync(path, 'utf8')
+  const lines = text.slice(0, text.lastIndexOf('\n') + 1).split('\n')
+  return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as MetricsRow)
+}
