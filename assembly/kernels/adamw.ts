@@ -68,7 +68,7 @@ export function sum_squares__f32(xAt: usize, touchedAt: usize, sumAt: usize, M: 
 }
 
 /** norm = sqrt(sum), factor = min(1, clip / (norm + 1e-6)); NaN where the norm is not finite, which skips the step. */
-export function clip_factor__f64(sumAt: usize, normAt: usize, clip: f32): void {
+export function clip_factor__f32(sumAt: usize, normAt: usize, clip: f32): void {
   const norm = sqrt(load<f64>(sumAt))
   const finite = <f32>norm < Infinity
   store<f32>(normAt, <f32>norm)

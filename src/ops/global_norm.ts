@@ -33,7 +33,7 @@ export const globalNormOp: Op = {
       const [g, touched] = [inputs[i]!, inputs[i + 1]]
       to.call('sum_squares__f32', to.at(g), to.at(touched), sum, ...touchedSize(g, touched))
     }
-    to.call('clip_factor__f64', sum, to.at(norm), Number(clip))
+    to.call('clip_factor__f32', sum, to.at(norm), Number(clip))
   },
   cases: [
     { name: 'small', inputs: [{ shape: [7] }, null, { shape: [3, 5] }, null, { shape: [1] }, null] },

@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { errorText, message, requireThat } from '../base/errors.ts'
 import { readCaptions, type CaptionedImage } from '../data/coco.ts'
+import { Quarantine } from '../data/quarantine.ts'
 import { Executor } from '../runtime/execute.ts'
 import type { Kernels } from '../runtime/kernels.ts'
 import { encodeBatch, encodeText, VocabularyMap, type TokenBatch } from '../text/tokenizer.ts'
@@ -42,8 +43,8 @@ export async function loadTrainData(
   onProgress?: (done: number, all: number) => void,
 ): Promise<TrainData> {
   const { data, model } = config
-  const { images } = readCaptions(data.train, data.images)
-  const held = readCaptions(data.validation, data.images).images
+  const images = readCaptions(data.train, data.images)
+  const held = readCaptions(data.validation, data.images)
   const trained = new Set(images.map(({ path }) => path))
   const shared = held.find(({ path }) => trained.has(path))
   requireThat(!shared, data.validation, 'must have no image of the training set', shared?.path)
@@ -55,10 +56,10 @@ export async function loadTrainData(
 
   // Memory of the kernels is free until the training plans are laid out: pictures are copied out of it.
   const workshop = new Executor(kernels, [])
+  const quarantine = new Quarantine(join(config.output, 'quarantine.jsonl'), images.length + held.length)
   let done = 0
   const onPicture = () => onProgress?.(++done, images.length + held.length)
-  const load = (set: CaptionedImage[]) =>
-    loadPictures(workshop, set, model.image, join(config.output, 'quarantine.jsonl'), onPicture)
+  const load = (set: CaptionedImage[]) => loadPictures(workshop, set, model.image, quarantine, onPicture)
   const train = await load(images)
   return {
     train,

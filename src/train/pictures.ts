@@ -3,7 +3,7 @@
  * named in quarantine.jsonl, and the next one of the set stands in its place, captions and all.
  */
 import type { CaptionedImage } from '../data/coco.ts'
-import { Quarantine } from '../data/quarantine.ts'
+import type { Quarantine } from '../data/quarantine.ts'
 import { decodeImage } from '../image/decode.ts'
 import type { Executor } from '../runtime/execute.ts'
 import { resizeImage } from '../runtime/preprocess.ts'
@@ -20,17 +20,19 @@ export async function loadPictures(
   executor: Executor,
   images: readonly CaptionedImage[],
   size: number,
-  quarantineFile: string,
+  quarantine: Quarantine,
   onPicture: () => void,
 ): Promise<PictureSet> {
   const bytes = size * size * 3
   const all = new Uint8Array(images.length * bytes)
-  const quarantine = new Quarantine({ file: quarantineFile, images })
   const used: CaptionedImage[] = []
   for (let i = 0; i < images.length; i++) {
-    const { index, value } = await quarantine.load(i, ({ path }) => decodeImage(path))
-    all.set(resizeImage(executor, value, size), i * bytes)
-    used.push(images[index])
+    const picture = await quarantine.read(images, i, async (image) => ({
+      image,
+      pixels: await decodeImage(image.path),
+    }))
+    all.set(resizeImage(executor, picture.pixels, size), i * bytes)
+    used.push(picture.image)
     onPicture()
   }
   return { images: used, pixels: (index) => all.subarray(index * bytes, (index + 1) * bytes) }

@@ -40,6 +40,7 @@ const NO_DECAY = [
   'text.pos_embedding.weight',
   'vision.embeddings.cls_token',
   'vision.embeddings.position_embeddings',
+  'memory.prior_mean',
 ]
 
 /** Whether weight decay falls on a parameter: on matrices only, not on tables of embeddings. */

@@ -13,13 +13,15 @@ import type { Golden } from './files.ts'
 import { deviation, type Row } from './report.ts'
 
 interface ReferenceSchedule {
-  rate: number
+  lr: number
   decay: number
   decay_off_at: number
   warmup: number
   total: number
   floor: number
   clip: number
+  betas: [number, number]
+  eps: number
 }
 
 /** Our own schedule of the reference's numbers. */
@@ -60,7 +62,8 @@ export function checkOptimiser(golden: Golden, weights: Golden, engine: Engine):
     feeds[v.name!] = Float32Array.from(start, (x) => 1e-4 * x * x + 1e-6)
     feeds[`grad.${p.name}`] = golden.get(`ternary.grad.${p.name}`)
   })
-  feeds.control = adamControl({ step, rate: learningRate(scheduleOf(s), step), decay: s.decay })
+  const rate = learningRate(scheduleOf(s), step)
+  feeds.control = adamControl({ step, rate, decay: s.decay })
   const got = engine.run(b.graph, feeds)
   const beyond = (name: string) => {
     const [ours, want] = [got[`state.${name}`], golden.get(`ternary.param.${name}`)]

@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import sharp from 'sharp'
 import { errorText, message } from '../../base/errors.ts'
+import { decodeImage } from '../../image/decode.ts'
 import { similarity, thumbnail } from '../thumbnail.ts'
 import { ARTISTS, type Artist } from './artists.ts'
 import { readConcepts, type Concept } from './concepts.ts'
@@ -67,7 +68,7 @@ export async function buildEmoji(options: BuildOptions): Promise<BuildResult> {
     if (!existsSync(path)) await draw(picture, path)
     const png = readFileSync(path)
     digests.set(picture, sha256(png))
-    thumbnails.set(picture, thumbnail(await readPixels(png, path)))
+    thumbnails.set(picture, thumbnail(await decodeImage(png, { name: path })))
     onProgress?.({ stage: 'draw', done: i + 1, total: pictures.length })
   }
   const dropped = await nearDuplicates(pictures, thumbnails, options)
@@ -121,15 +122,6 @@ async function draw(picture: Picture, path: string): Promise<void> {
     renameSync(`${path}.part`, path)
   } catch (error) {
     throw new Error(message('emoji', `${picture.file} must be drawable: ${errorText(error)}`))
-  }
-}
-
-async function readPixels(png: Buffer, path: string) {
-  try {
-    const { data } = await sharp(png).raw().toBuffer({ resolveWithObject: true })
-    return { data, width: SIDE, height: SIDE, channels: 3 as const }
-  } catch (error) {
-    throw new Error(message('emoji', `${path} must be a PNG (delete it to draw it again): ${errorText(error)}`))
   }
 }
 
