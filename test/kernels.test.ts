@@ -5,13 +5,17 @@
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { KernelEntry, Manifest, Plan, PlanBuffer } from '../src/abi.ts'
+import { packedBytes, type Arg, type KernelEntry, type Manifest, type Plan, type PlanBuffer } from '../src/abi.ts'
+import { elementBytes } from '../src/base/dtype.ts'
+import { Builder } from '../src/graph/builder.ts'
+import { resizeScratchBytes } from '../src/image/resize.ts'
+import { bitLinear } from '../src/ops/bitlinear.ts'
 import { OPS } from '../src/ops/index.ts'
 import { lower } from '../src/plan/lower.ts'
 import { Kernels } from '../src/runtime/kernels.ts'
 import { runGuarded } from './support/guarded.ts'
 import { builtKernels } from './support/kernels.ts'
-import { opCase, stored } from './support/op-case.ts'
+import { opCase, stored, uniform } from './support/op-case.ts'
 
 interface BoundsCase {
   plan: Plan
@@ -37,28 +41,94 @@ function casesOfOps(): BoundsCase[] {
   return found
 }
 
-/** A plan of one call: for kernels that stand outside of ops. */
-function oneCall(name: string, buffers: [name: string, length: number][], call: Plan['calls'][number]): BoundsCase {
-  const io = ([name, length]: [string, number]): PlanBuffer => {
-    return { name, segment: 'io', dtype: 'f32', shape: [length], bytes: 4 * length, offset: 0 }
-  }
-  const outputs = [buffers.at(-1)![0]]
-  const plan: Plan = {
-    name,
-    deterministic: true,
-    symbols: {},
-    buffers: buffers.map(io),
-    calls: [call],
-    inputs: [],
-    outputs,
-  }
-  return { plan, feeds: new Map() }
+/** Ternary linears, which have no cases as ops of their own: forward and both gradients, tails of every tile. */
+function casesOfBitLinear(): BoundsCase[] {
+  const sizes = [
+    [1, 1, 1],
+    [3, 33, 9],
+    [7, 48, 17],
+    [13, 128, 33],
+  ]
+  return sizes.map(([M, K, N]) => {
+    const b = new Builder(`bit_linear_m${M}_k${K}_n${N}`)
+    const [x, W, dy] = [b.input('x', [M, K]), b.input('W', [N, K]), b.input('dy', [M, N])]
+    const y = bitLinear(b, x, W, b.input('bias', [N]))
+    const [dx, , , dW] = y.node!.op.grad!(b, y.node!, [dy], [true, false, false, true, false, false])
+    for (const [name, value] of Object.entries({ y, dx: dx!, dW: dW! })) b.output(name, value)
+    const next = uniform(M)
+    const draw = (n: number) => Float32Array.from({ length: n }, () => next() - 0.5)
+    const feeds = new Map(Object.entries({ x: draw(M * K), W: draw(N * K), dy: draw(M * N), bias: draw(N) }))
+    return { plan: lower(b.graph, { symbols: {}, deterministic: true }), feeds }
+  })
+}
+
+type Operand = [name: string, dtype: 'f32' | 'u8', length: number]
+
+/** A plan of one call on operands, results last: for kernels that stand outside of ops. */
+function oneCall(name: string, operands: Operand[], family: string, ...args: Arg[]): BoundsCase {
+  const buffers = operands.map(([name, dtype, length]): PlanBuffer => {
+    return { name, segment: 'io', dtype, shape: [length], bytes: length * elementBytes(dtype), offset: 0 }
+  })
+  const next = uniform(7)
+  const feeds = new Map(operands.map(([name, , length]) => [name, Uint8Array.from({ length }, () => 256 * next())]))
+  const outputs = [operands.at(-1)![0]]
+  const calls = [{ k: family, a: args }]
+  return { plan: { name, deterministic: true, symbols: {}, buffers, calls, inputs: [], outputs }, feeds }
+}
+
+/** Pillow's resize from [height, width, 3]: both axes smaller, larger, and one of each. */
+function casesOfImages(): BoundsCase[] {
+  const sizes = [
+    [1, 1, 1],
+    [11, 17, 8],
+    [5, 3, 16],
+    [7, 20, 9],
+  ]
+  const resizes = sizes.map(([width, height, size]) => {
+    const operands: Operand[] = [
+      ['image', 'u8', width * height * 3],
+      ['scratch', 'u8', resizeScratchBytes(width, height, size)],
+      ['resized', 'u8', size * size * 3],
+    ]
+    const addresses = [{ at: 0 }, { at: 2 }, { at: 1 }]
+    return oneCall(
+      `resize_${width}x${height}_${size}`,
+      operands,
+      'resize_bilinear__u8',
+      ...addresses,
+      width,
+      height,
+      size,
+    )
+  })
+  const normalizes = [1, 3, 8].map((size) => {
+    const operands: Operand[] = [
+      ['resized', 'u8', size * size * 3],
+      ['pixels', 'f32', size * size * 3],
+    ]
+    return oneCall(`normalize_${size}`, operands, 'normalize_pixels__u8', { at: 0 }, { at: 1 }, size)
+  })
+  return [...resizes, ...normalizes]
 }
 
 const cases = [
   ...casesOfOps(),
-  oneCall('fill', [['y', 7]], { k: 'fill__f32', a: [{ at: 0 }, 0, 1.5, 7] }),
-  oneCall('fill_from', [['y', 9]], { k: 'fill__f32', a: [{ at: 0 }, 4, 1.5, 5] }),
+  ...casesOfBitLinear(),
+  ...casesOfImages(),
+  oneCall('fill', [['y', 'f32', 7]], 'fill__f32', { at: 0 }, 0, 1.5, 7),
+  oneCall('fill_from', [['y', 'f32', 9]], 'fill__f32', { at: 0 }, 4, 1.5, 5),
+  ...[
+    [1, 1],
+    [9, 33],
+    [16, 64],
+  ].map(([N, K]) => {
+    const operands: Operand[] = [
+      ['packed', 'u8', packedBytes(N, K)],
+      ['gamma', 'f32', 1],
+      ['W', 'f32', N * K],
+    ]
+    return oneCall(`unpack_n${N}_k${K}`, operands, 'unpack_ternary__t2', { at: 0 }, { at: 1 }, { at: 2 }, N, K)
+  }),
 ]
 
 /** Runs a case in every placement; returns the kernels that ran. */
@@ -109,7 +179,7 @@ function writer(): Kernels {
 }
 
 test('guards notice a write before, behind and past the end of memory', () => {
-  const at = (i: number) => oneCall('write', [['y', 3]], { k: 'write__f32', a: [{ at: 0 }, i] }).plan
+  const at = (i: number) => oneCall('write', [['y', 'f32', 3]], 'write__f32', { at: 0 }, i).plan
   for (const last of [null, 0]) runGuarded(writer(), at(2), new Map(), last)
   assert.throws(() => runGuarded(writer(), at(-1), new Map(), null), /write__f32 must not write below y/)
   assert.throws(() => runGuarded(writer(), at(3), new Map(), null), /write__f32 must not write behind y/)

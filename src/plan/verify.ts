@@ -51,9 +51,9 @@ function neededBytes({ dtype, shape }: PlanBuffer, symbols: Symbols): number {
 /**
  * Throws a RangeError `plan <name>: ...` where a plan is not sound: offsets misaligned, negative or beyond
  * `arenaBytes`; two buffers that live at the same time overlap; a buffer that is too small for its shape, has no name
- * where it needs one, or is never touched; an argument that is no buffer or has an unknown symbol; scratch that is the
- * first input of a call before any other call could have written it; and, given a manifest, calls of unknown kernels,
- * with the wrong number of arguments, or an address where a number belongs.
+ * where it needs one, or is scratch or an output that no call touches; an argument that is no buffer or has an unknown
+ * symbol; scratch that is the first input of a call before any other call could have written it; and, given a
+ * manifest, calls of unknown kernels, with the wrong number of arguments, or an address where a number belongs.
  */
 export function verify(plan: Plan, manifest?: Manifest, arenaBytes = Infinity): void {
   const where = `plan ${plan.name}`
@@ -74,9 +74,9 @@ export function verify(plan: Plan, manifest?: Manifest, arenaBytes = Infinity): 
   const live = spans(plan)
   live.forEach(({ from, to }, i) => {
     const { segment, name } = plan.buffers[i]
-    // A state that a plan hands out through a view is touched by no call.
-    const viewed = segment === 'state' && plan.outputs.includes(name!)
-    requireThat(from <= to || viewed, where, `buffer ${label(plan, i)} must be touched by a call`)
+    // What the host gives may be of use to gradients alone, and a state may be handed out through a view.
+    const isGiven = segment !== 'scratch' && !(segment === 'io' && plan.outputs.includes(name!))
+    requireThat(from <= to || isGiven, where, `buffer ${label(plan, i)} must be touched by a call`)
   })
   verifyFirstInputs(plan, live)
   verifyOverlaps(plan, live)

@@ -83,8 +83,17 @@ export function checkContrast(golden: Golden, engine: Engine): Row[] {
 }
 
 export function checkDinov2(golden: Golden, engine: Engine): Row[] {
-  const c = golden.meta.config as { hidden: number; depth: number; heads: number; patch: number; stored_image_size: number }
-  const run = (pixelsName: string, outputs: (b: Builder, config: ModelConfig, pixels: Value) => Record<string, Value>) => {
+  const c = golden.meta.config as {
+    hidden: number
+    depth: number
+    heads: number
+    patch: number
+    stored_image_size: number
+  }
+  const run = (
+    pixelsName: string,
+    outputs: (b: Builder, config: ModelConfig, pixels: Value) => Record<string, Value>,
+  ) => {
     const shape = golden.shape(pixelsName)
     const { hidden, depth, heads, patch } = c
     const vision = { hidden, depth, heads, patch, linear: 'f32', storedImage: c.stored_image_size } as const

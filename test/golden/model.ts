@@ -160,7 +160,13 @@ function checkContrastive(golden: Golden, weights: Golden, engine: Engine, kind:
   const rows = ['itc', 'image_contrast'].flatMap((name): Row[] => {
     const quantity = `${kind}.loss.${name}`
     if (!golden.has(quantity)) return []
-    return [{ quantity, error: deviation(got[name] ?? [], golden.get(quantity)).max, tolerance: kind === 'float' ? 1e-5 : 3e-3 }]
+    return [
+      {
+        quantity,
+        error: deviation(got[name] ?? [], golden.get(quantity)).max,
+        tolerance: kind === 'float' ? 1e-5 : 3e-3,
+      },
+    ]
   })
   rows.push(...checkGradients(golden, got, kind))
   if (kind === 'ternary') rows.push(...checkQueue(golden, got, B))
@@ -177,7 +183,11 @@ function checkGradients(golden: Golden, got: Record<string, Numbers>, kind: Kind
   const biases = all.filter((name) => name.startsWith('vision.encoder') && name.endsWith('bias') && !isBlind(name))
   const scale = Math.max(...biases.map((name) => largest(golden.get(prefix + name))))
   const rows: Row[] = all.filter(isBlind).map((name) => {
-    return { quantity: `${prefix}${name} over the largest bias gradient`, error: largest(got[`grad.${name}`] ?? [NaN]) / scale, tolerance: 1e-5 }
+    return {
+      quantity: `${prefix}${name} over the largest bias gradient`,
+      error: largest(got[`grad.${name}`] ?? [NaN]) / scale,
+      tolerance: 1e-5,
+    }
   })
   for (const [name, [ours, want]] of pairs) {
     if (isBlind(name)) continue
@@ -195,13 +205,22 @@ function checkQueue(golden: Golden, got: Record<string, Numbers>, B: number): Ro
   const next = golden.get('in.queue.next')[0]
   const isWritten = (row: number) => (row - next + Q) % Q < B
   const rows = ['image_id', 'filled', 'next'].map((name) => {
-    return { quantity: `ternary.queue.${name}`, error: difference(got[`state.queue.${name}`], golden.get(`ternary.queue.${name}`)), tolerance: 0 }
+    return {
+      quantity: `ternary.queue.${name}`,
+      error: difference(got[`state.queue.${name}`], golden.get(`ternary.queue.${name}`)),
+      tolerance: 0,
+    }
   })
   for (const side of ['text', 'image']) {
     const [ours, want] = [got[`state.queue.${side}`], golden.get(`ternary.queue.${side}`)]
-    const part = (data: Numbers, written: boolean) => Array.from(data).filter((_, i) => isWritten(Math.floor(i / C)) === written)
+    const part = (data: Numbers, written: boolean) =>
+      Array.from(data).filter((_, i) => isWritten(Math.floor(i / C)) === written)
     const { max, rms } = deviation(part(ours, true), part(want, true))
-    rows.push({ quantity: `ternary.queue.${side} kept`, error: difference(part(ours, false), part(want, false)), tolerance: 0 })
+    rows.push({
+      quantity: `ternary.queue.${side} kept`,
+      error: difference(part(ours, false), part(want, false)),
+      tolerance: 0,
+    })
     rows.push({ quantity: `ternary.queue.${side} written max`, error: max, tolerance: 0.3 })
     rows.push({ quantity: `ternary.queue.${side} written rms`, error: rms, tolerance: 3e-2 })
   }

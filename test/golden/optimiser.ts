@@ -26,7 +26,14 @@ interface ReferenceSchedule {
 
 /** Our own schedule of the reference's numbers. */
 function scheduleOf(s: ReferenceSchedule): Schedule {
-  return { rate: s.lr, warmup: s.warmup, steps: s.total, floor: s.floor, weightDecay: s.decay, decayUntil: s.decay_off_at }
+  return {
+    rate: s.lr,
+    warmup: s.warmup,
+    steps: s.total,
+    floor: s.floor,
+    weightDecay: s.decay,
+    decayUntil: s.decay_off_at,
+  }
 }
 
 /** AdamW with clip on the stored gradients of all parameters, of the whole model; error beyond 2.4e-7 |p|. */
@@ -38,7 +45,12 @@ export function checkOptimiser(golden: Golden, weights: Golden, engine: Engine):
   const feeds: Feeds = {}
   const parameters = weights.names.map((name) => b.parameter(name, weights.shape(name)))
   const gradients = parameters.map((p) => b.input(`grad.${p.name}`, p.shape))
-  const norm = globalNorm(b, gradients, parameters.map(() => null), s.clip)
+  const norm = globalNorm(
+    b,
+    gradients,
+    parameters.map(() => null),
+    s.clip,
+  )
   b.output('norm', norm)
   parameters.forEach((p, i) => {
     const [m, v] = [b.state(`m.${p.name}`, p.shape), b.state(`v.${p.name}`, p.shape)]
@@ -58,7 +70,11 @@ export function checkOptimiser(golden: Golden, weights: Golden, engine: Engine):
     return Array.from(want).reduce((worst, p, i) => Math.max(worst, Math.abs(ours[i] - p) - 2.4e-7 * Math.abs(p)), 0)
   }
   return [
-    { quantity: 'ternary.grad_norm of the stored gradients', error: deviation([got.norm[0]], golden.get('ternary.grad_norm')).max, tolerance: 1e-6 },
+    {
+      quantity: 'ternary.grad_norm of the stored gradients',
+      error: deviation([got.norm[0]], golden.get('ternary.grad_norm')).max,
+      tolerance: 1e-6,
+    },
     ...weights.names.map((name) => ({ quantity: `ternary.param.${name}`, error: beyond(name), tolerance: 1e-8 })),
   ]
 }

@@ -38,7 +38,9 @@ for (const path of goldenFiles(positionals[0])) {
   if (lines) console.log(lines)
   const seconds = ((performance.now() - start) / 1000).toFixed(1)
   const verdict = report.rows.length === 0 ? 'none' : failed > 0 ? 'FAIL' : 'ok  '
-  console.log(`${verdict} ${report.file} on ${engine.name}: ${report.rows.length} quantities, ${failed} beyond (${seconds} s)`)
+  console.log(
+    `${verdict} ${report.file} on ${engine.name}: ${report.rows.length} quantities, ${failed} beyond (${seconds} s)`,
+  )
 }
 console.log(`${compared - beyond} passed, ${beyond} failed, 0 skipped`)
 if (beyond > 0 || compared === 0) process.exitCode = 1

@@ -1,10 +1,14 @@
 /** The built kernel modules, scalar first, each instantiated anew: for tests that compare instruction sets. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setFlagsFromString } from 'node:v8'
 import { ISAS, type Isa, type Manifest } from '../../src/abi.ts'
 import { instantiate, type Kernels } from '../../src/runtime/kernels.ts'
 
 const BUILD = join(import.meta.dirname, '../../build')
+
+// Node 20 has relaxed SIMD behind a flag, which takes effect until the first module is compiled.
+if (Number(process.versions.node.split('.')[0]) < 21) setFlagsFromString('--experimental-wasm-relaxed-simd')
 
 export async function builtModule(isa: Isa): Promise<Kernels> {
   const manifest = JSON.parse(readFileSync(join(BUILD, isa, 'manifest.json'), 'utf8')) as Manifest
