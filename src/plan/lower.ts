@@ -6,7 +6,8 @@
 import type { Arg, Call, Plan, PlanBuffer, Segment } from '../abi.ts'
 import { packedBytes } from '../abi.ts'
 import { elementBytes } from '../base/dtype.ts'
-import { evaluate, fixed, rows, size, times, type Symbols } from '../base/shape.ts'
+import { evaluate, fixed, rows, size, type Symbols } from '../base/shape.ts'
+import { requireThat } from '../base/errors.ts'
 import type { Graph, Lowering, Node, Type, Value } from '../graph/graph.ts'
 import { assignOffsets, type Lifetime } from './memory.ts'
 
@@ -131,12 +132,8 @@ export function lower(graph: Graph, options: LowerOptions): Plan {
     const owner = buffers[at]
     lifetimes[at].to = step
     if (owner.segment === 'scratch') Object.assign(owner, { segment: 'io', name })
-    // A view of an input, or a value that two outputs name, is copied: each name has memory of its own.
-    if (owner.segment === 'io' && owner.name !== name) {
-      const copy = buffer('io', value, bytesOf(value, symbols), name)
-      lowering.call('copy__f32', { at }, touch(copy), times(...value.shape))
-      names.add(name)
-    } else names.add(owner.name!)
+    requireThat(owner.name === name || owner.segment !== 'io', `output ${name}`, `must not share memory with ${owner.name}`)
+    names.add(owner.name!)
   }
   const inputs = buffers.flatMap((b, at) => {
     if (b.segment !== 'io' || names.has(b.name!)) return []
