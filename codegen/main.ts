@@ -59,6 +59,8 @@ async function build(isa: Isa, answers?: KnownAnswer[]): Promise<KnownAnswer[]> 
   mkdirSync(folder, { recursive: true })
   writeFileSync(join(folder, 'kernels.wasm'), wasm)
   writeFileSync(join(folder, 'manifest.json'), text)
+  const base64 = Buffer.from(wasm).toString('base64')
+  writeFileSync(join(ROOT, 'build', `kernels-${isa}.js`), `export default { wasm: '${base64}', manifest: ${text} }\n`)
   const [wasmGzip, manifestGzip] = [gzipSync(wasm).length, gzipSync(text).length]
   console.log(
     `${isa}: ${kernels.length} kernels, ${wasm.length} bytes, ${wasmGzip} gzip, manifest ${manifestGzip} gzip`,

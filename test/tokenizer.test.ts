@@ -3,7 +3,8 @@
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { encodeBatch, encodeText, EOS, VocabularyMap } from '../src/text/tokenizer.ts'
+import { encodeBatch, encodeText } from '../src/text/tokenizer.ts'
+import { EOS, VocabularyMap } from '../src/text/vocabulary.ts'
 
 const PLAIN = { prefix: '', maxLength: 256 }
 const MODEL = { prefix: ' ', maxLength: 256 }

@@ -11,8 +11,7 @@ export type Walk = 'rows' | 'columns'
 export function gemmTile(rows: number, walk: Walk, madd: boolean): string {
   const fma = (a: string, b: string, c: string) =>
     madd ? `f32x4.relaxed_madd(${a}, ${b}, ${c})` : `f32x4.add(${c}, f32x4.mul(${a}, ${b}))`
-  const load = (r: number) =>
-    walk === 'rows' ? `v128.load32_splat(a${r} + i)` : `v128.load32_splat(aAt, ${4 * r})`
+  const load = (r: number) => (walk === 'rows' ? `v128.load32_splat(a${r} + i)` : `v128.load32_splat(aAt, ${4 * r})`)
   return `
 /** ${rows} x 8 sums over \`depth\`; a steps by aStride bytes ${walk === 'rows' ? 'a row' : 'a depth'}, c and init by theirs a row. */
 export function gemm_${walk}_${rows}(aAt: usize, aStride: usize, bAt: usize, depth: i32, initAt: usize, initStride: usize, cAt: usize, cStride: usize): void {
@@ -51,10 +50,8 @@ export function gemm_${walk}_1(aAt: usize, aStride: usize, bAt: usize, depth: i3
 
 /** Walks all rows of one panel: full tiles, then 3, then single rows. Tails in columns go through a temporary tile. */
 export function gemmPanel(walk: Walk, vector: boolean): string {
-  const args = (rows: number) =>
-    `gemm_${walk}_${rows}(aAt, aStride, bAt, depth, initAt, initStride, cAt, cStride)`
-  const advance = (rows: number) =>
-    walk === 'rows' ? `aAt += ${rows} * aStride` : `aAt += ${4 * rows}`
+  const args = (rows: number) => `gemm_${walk}_${rows}(aAt, aStride, bAt, depth, initAt, initStride, cAt, cStride)`
+  const advance = (rows: number) => (walk === 'rows' ? `aAt += ${rows} * aStride` : `aAt += ${4 * rows}`)
   const loop = (rows: number) => `
   while (rows >= ${rows}) {
     ${args(rows)}

@@ -60,7 +60,9 @@ function tile_${rows}(xAt: usize, stride: usize, w: usize, second: usize, blocks
       let a: v128, b: v128, x: v128
       ${each(
         4,
-        (s) => `a = v128.and(${s ? `i16x8.shr_u(u, ${2 * s})` : 'u'}, mask); b = v128.and(${s ? `i16x8.shr_u(v, ${2 * s})` : 'v'}, mask)
+        (
+          s,
+        ) => `a = v128.and(${s ? `i16x8.shr_u(u, ${2 * s})` : 'u'}, mask); b = v128.and(${s ? `i16x8.shr_u(v, ${2 * s})` : 'v'}, mask)
       ${each(rows, (r) => `x = v128.load16_splat(x${r}, ${2 * s}); p${r} = i16x8.add(p${r}, i16x8.relaxed_dot_i8x16_i7x16_s(x, a)); q${r} = i16x8.add(q${r}, i16x8.relaxed_dot_i8x16_i7x16_s(x, b))`, '      ')}`,
         '      ',
       )}
@@ -83,7 +85,9 @@ function tile_${rows}(xAt: usize, stride: usize, w: usize, at: usize, blocks: i3
     let v: v128, a: v128, b: v128, x: v128
     ${each(
       4,
-      (s) => `v = v128.and(${s ? `i16x8.shr_u(u, ${2 * s})` : 'u'}, mask); a = i16x8.extend_low_i8x16_u(v); b = i16x8.extend_high_i8x16_u(v)
+      (
+        s,
+      ) => `v = v128.and(${s ? `i16x8.shr_u(u, ${2 * s})` : 'u'}, mask); a = i16x8.extend_low_i8x16_u(v); b = i16x8.extend_high_i8x16_u(v)
     ${each(rows, (r) => `x = v128.load32_splat(x${r}, ${4 * s}); p${r} = i32x4.add(p${r}, i32x4.dot_i16x8_s(x, a)); q${r} = i32x4.add(q${r}, i32x4.dot_i16x8_s(x, b))`, '    ')}`,
       '    ',
     )}

@@ -132,7 +132,11 @@ export function lower(graph: Graph, options: LowerOptions): Plan {
     const owner = buffers[at]
     lifetimes[at].to = step
     if (owner.segment === 'scratch') Object.assign(owner, { segment: 'io', name })
-    requireThat(owner.name === name || owner.segment !== 'io', `output ${name}`, `must not share memory with ${owner.name}`)
+    requireThat(
+      owner.name === name || owner.segment !== 'io',
+      `output ${name}`,
+      `must not share memory with ${owner.name}`,
+    )
     names.add(owner.name!)
   }
   const inputs = buffers.flatMap((b, at) => {

@@ -122,6 +122,11 @@ export class Executor {
     return this.viewOf(buffer, at[i], bytes)
   }
 
+  /** The largest value of a symbol that a plan was made for. */
+  maximum(planName: string, symbol: string): number {
+    return this.bound(planName).plan.symbols[symbol]
+  }
+
   hasIo(planName: string, name: string): boolean {
     return this.bound(planName).plan.buffers.some((b) => b.name === name && b.segment === 'io')
   }

@@ -1,0 +1,162 @@
+/**
+ * A loaded model: what the public classes of both entry points share. It takes decoded pictures and ids; the entry
+ * points say how their images and texts become that. Plans run one after the other on one memory.
+ */
+import { requireKind, requireThat } from '../base/errors.ts'
+import type { Isa } from '../abi.ts'
+import type { TensorData } from '../base/dtype.ts'
+import type { Pixels } from '../image/pixels.ts'
+import { KEPT, readModelFile, scaleName, type ModelFile, type ModelManifest } from '../io/model-file.ts'
+import { verifyData } from '../io/safetensors.ts'
+import { decodeHalf } from '../quant/half.ts'
+import { decodeRows } from '../quant/rows.ts'
+import { batchIds, VOCABULARY, VocabularyMap } from '../text/vocabulary.ts'
+import { Executor, type MemoryUse } from './execute.ts'
+import { loadKernels, type LoadOptions } from './load.ts'
+import { resizeImage, writePixels } from './preprocess.ts'
+
+/** Rows of numbers. */
+export interface Features {
+  data: Float32Array
+  shape: [rows: number, columns: number]
+}
+
+export interface ForwardInput<Image> {
+  /** Ids of GPT-2 with BOS and EOS, one text. */
+  inputIds: ArrayLike<number>
+  image: Image
+  returnContrastiveFeatures?: boolean
+}
+
+export interface ForwardOutput {
+  /** Text states [1, T, C]: the fused ones, which equal the unimodal ones while fusion is untrained (alpha 0). */
+  embeddings: { data: Float32Array; shape: [1, number, number] }
+  /** Unit vectors [1, C]; their dot product is the similarity. */
+  contrastiveFeatures?: { textFeatures: Features; imageFeatures: Features }
+  temperature: number
+}
+
+export interface ModelInfo {
+  name: string
+  fileBytes: number
+  parameters: Record<string, number>
+  memory: MemoryUse
+  isa: Isa
+  manifest: ModelManifest
+}
+
+/** A model on memory of its own. `open` makes one; the entry points wrap it. */
+export class Session {
+  readonly manifest: ModelManifest
+  readonly executor: Executor
+  readonly fileBytes: number
+  private readonly vocabulary: VocabularyMap | undefined
+
+  private constructor(executor: Executor, { manifest, kept }: ModelFile, fileBytes: number) {
+    this.executor = executor
+    this.manifest = manifest
+    this.fileBytes = fileBytes
+    this.vocabulary = kept && new VocabularyMap(kept)
+  }
+
+  /** Checks the file, chooses kernels, lays out memory. Throws where the file is damaged or no kernels work here. */
+  static async open(bytes: Uint8Array, options: LoadOptions): Promise<Session> {
+    const file = readModelFile(bytes)
+    await verifyData(bytes, { sha256: readDigest(bytes) })
+    const executor = new Executor(await loadKernels(options), file.plans)
+    for (const { name, dtype } of executor.names('weight')) {
+      const weight = executor.tensor(name!)
+      const stored = storedWeight(file, name!, dtype === 't2')
+      requireThat(
+        stored.length === weight.length,
+        `model file: ${name}`,
+        `must have ${weight.length} elements`,
+        stored.length,
+      )
+      weight.set(stored as Float32Array)
+    }
+    return new Session(executor, file, bytes.length)
+  }
+
+  /** Decoded pictures to unit vectors [n, C]. */
+  imageFeatures(pictures: readonly Pixels[]): Features {
+    const size = this.manifest.image
+    return this.inBatches('encodeImage', 'image_features', pictures, (part) => {
+      const symbols = { B: part.length }
+      const resized = part.map((picture) => resizeImage(this.executor, picture, size))
+      resized.forEach((rgb, i) => writePixels(this.executor, 'encodeImage', rgb, i, symbols))
+      return symbols
+    })
+  }
+
+  /** Ids of texts to unit vectors [n, C]. */
+  textFeatures(texts: readonly ArrayLike<number>[]): Features {
+    return this.inBatches('encodeText', 'text_features', texts, (part) => this.writeTexts(part))
+  }
+
+  /** Text states [1, T, C] of one text, with its unit vector. */
+  textStates(ids: ArrayLike<number>): { states: Float32Array; features: Features } {
+    const features = this.textFeatures([ids])
+    const states = this.executor.io('encodeText', 'embeddings', { B: 1, T: ids.length }).slice() as Float32Array
+    return { states, features }
+  }
+
+  private writeTexts(texts: readonly ArrayLike<number>[]): Record<string, number> {
+    for (const ids of texts) this.checkIds(ids)
+    const { ids, lengths, T } = batchIds(texts, this.vocabulary)
+    const symbols = { B: texts.length, T }
+    this.executor.io('encodeText', 'ids', symbols).set(ids)
+    this.executor.io('encodeText', 'lengths', symbols).set(lengths)
+    return symbols
+  }
+
+  private checkIds(ids: ArrayLike<number>): void {
+    const { maxLength } = this.manifest
+    requireKind(typeof ids?.length === 'number', 'inputIds', 'must be an array of ids', ids)
+    requireThat(ids.length >= 1 && ids.length <= maxLength, 'inputIds', `must have 1 to ${maxLength} ids`, ids.length)
+    for (const id of Array.from(ids)) {
+      requireThat(
+        Number.isInteger(id) && id >= 0 && id < VOCABULARY,
+        'inputIds',
+        `must be from 0 to ${VOCABULARY - 1}`,
+        id,
+      )
+    }
+  }
+
+  private inBatches<T>(
+    plan: string,
+    output: string,
+    items: readonly T[],
+    write: (part: readonly T[]) => Record<string, number>,
+  ): Features {
+    const { channels } = this.manifest
+    const most = this.executor.maximum(plan, 'B')
+    const data = new Float32Array(items.length * channels)
+    for (let from = 0; from < items.length; from += most) {
+      const symbols = write(items.slice(from, from + most))
+      this.executor.run(plan, symbols)
+      data.set(this.executor.io(plan, output, symbols), from * channels)
+    }
+    return { data, shape: [items.length, channels] }
+  }
+}
+
+function readDigest(bytes: Uint8Array): string {
+  const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true)
+  const header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length)))
+  return (header as { __metadata__: { sha256: string } }).__metadata__.sha256
+}
+
+/** A weight as its plan wants it: packed codes as they are, everything else in f32. */
+function storedWeight({ tensors }: ModelFile, name: string, packed: boolean): TensorData {
+  const tensor = tensors.get(name)
+  requireThat(tensor !== undefined && name !== KEPT, 'model file', `must hold the weight ${name}`)
+  const { dtype, data, shape } = tensor
+  if (packed || dtype === 'F32') return data as TensorData
+  if (dtype === 'F16') return decodeHalf(data as Uint16Array)
+  const scales = tensors.get(scaleName(name))
+  const fits = dtype === 'I8' && shape.length === 2 && scales?.dtype === 'F32'
+  requireThat(fits, `model file: ${name}`, 'must be F32, F16, or I8 [N, K] with scales', dtype)
+  return decodeRows({ codes: data as Int8Array, scales: scales!.data as Float32Array }, shape[0], shape[1])
+}

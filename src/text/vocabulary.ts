@@ -1,0 +1,59 @@
+/**
+ * The vocabulary of GPT-2 and the part of it that a pruned model keeps: rows of its table for some ids, one more row
+ * for all others. Apart from the tokenizer, so that `bitgen/core` can take ids without carrying the merges.
+ */
+import { requireThat } from '../base/errors.ts'
+
+/** `<|endoftext|>`: begins, ends and pads every text. */
+export const EOS = 50256
+/** Ids of GPT-2, EOS included. */
+export const VOCABULARY = 50257
+
+/** Texts as the model takes them. */
+export interface TokenBatch {
+  /** [B,T], padded with EOS. */
+  ids: Int32Array
+  /** [B], from 1 to T. */
+  lengths: Int32Array
+  /** Length of the longest text. */
+  T: number
+}
+
+/** Ids of texts as one batch, padded to the longest; as rows of the table where a model keeps only some ids. */
+export function batchIds(texts: readonly ArrayLike<number>[], vocabulary?: VocabularyMap): TokenBatch {
+  const T = texts.reduce((longest, ids) => Math.max(longest, ids.length), 0)
+  const ids = new Int32Array(texts.length * T).fill(EOS)
+  texts.forEach((text, i) => ids.set(text, i * T))
+  if (vocabulary) ids.forEach((id, i) => (ids[i] = vocabulary.row(id)))
+  return { ids, lengths: Int32Array.from(texts, ({ length }) => length), T }
+}
+
+/** The ids that a pruned model keeps: row i of its table belongs to kept[i], one more row to all others together. */
+export class VocabularyMap {
+  /** Ids of GPT-2 in ascending order, EOS among them. */
+  readonly kept: Int32Array
+  private readonly rowOf: Map<number, number>
+
+  /** Keeps these ids, in any order, and EOS. Throws a RangeError on one that GPT-2 does not have. */
+  constructor(ids: Iterable<number>) {
+    this.kept = Int32Array.from(new Set([...ids, EOS])).sort()
+    const ok = this.kept[0] >= 0 && this.kept.at(-1)! < VOCABULARY
+    requireThat(ok, 'vocabulary', `ids must be from 0 to ${VOCABULARY - 1}`, [this.kept[0], this.kept.at(-1)])
+    this.rowOf = new Map(Array.from(this.kept, (id, row) => [id, row]))
+  }
+
+  /** Rows of the table, the shared one included. */
+  get size(): number {
+    return this.kept.length + 1
+  }
+
+  /** The row of an id; ids that are not kept share the last one. */
+  row(id: number): number {
+    return this.rowOf.get(id) ?? this.kept.length
+  }
+
+  /** The id of a row; the shared row has none. */
+  id(row: number): number | undefined {
+    return this.kept[row]
+  }
+}
