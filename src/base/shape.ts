@@ -66,6 +66,11 @@ export function evaluate(dim: Dim, symbols: Symbols): number {
   return product
 }
 
+/** The symbols that a dimension contains. */
+export function symbolsIn(dim: Dim): readonly string[] {
+  return parse(dim).symbols
+}
+
 /** Number of elements of a shape. */
 export function size(shape: Shape, symbols: Symbols = {}): number {
   return evaluate(times(...shape), symbols)

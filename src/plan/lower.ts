@@ -6,7 +6,7 @@
 import type { Arg, Call, Plan, PlanBuffer, Segment } from '../abi.ts'
 import { packedBytes } from '../abi.ts'
 import { elementBytes } from '../base/dtype.ts'
-import { evaluate, fixed, rows, size, type Symbols } from '../base/shape.ts'
+import { evaluate, fixed, rows, size, symbolsIn, type Symbols } from '../base/shape.ts'
 import { requireThat } from '../base/errors.ts'
 import type { Graph, Lowering, Node, Type, Value } from '../graph/graph.ts'
 import { assignOffsets, type Lifetime } from './memory.ts'
@@ -151,10 +151,11 @@ export function lower(graph: Graph, options: LowerOptions): Plan {
   const arena = buffers.flatMap((b, at) => (b.segment === 'io' || b.segment === 'scratch' ? [at] : []))
   const { offsets } = assignOffsets(arena.map((at) => ({ ...lifetimes[at], from: Math.min(lifetimes[at].from, step) })))
   arena.forEach((at, i) => (buffers[at].offset = offsets[i]))
+  const used = new Set(buffers.flatMap(({ shape }) => shape.flatMap(symbolsIn)))
   return {
     name: graph.name,
     deterministic: options.deterministic,
-    symbols: { ...symbols },
+    symbols: Object.fromEntries(Object.entries(symbols).filter(([symbol]) => used.has(symbol))),
     buffers,
     calls: [...setConstants, ...calls],
     inputs,

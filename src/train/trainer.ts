@@ -76,7 +76,7 @@ export class Trainer {
     this.executor = new Executor(kernels, [
       ...graphs.map((graph) => lower(graph, { symbols, deterministic: false })),
       // Evaluation computes as the exported model does: in the order that every instruction set shares.
-      lower(encodeImageGraph(this.model), { symbols: { B: config.batch }, deterministic: true }),
+      lower(encodeImageGraph(this.model), { symbols, deterministic: true }),
       lower(encodeTextGraph(this.model), { symbols, deterministic: true }),
     ])
     for (const { name } of this.executor.names('state')) this.executor.tensor(name!).fill(0)
