@@ -6,7 +6,7 @@
 import type { TensorData } from '../base/dtype.ts'
 import { exp } from '../base/math.ts'
 import { Stream, USE } from '../base/rng.ts'
-import { evaluateRetrieval, type RetrievalReport } from '../evaluate/retrieval.ts'
+import { evaluateRetrieval, type RetrievalFeatures, type RetrievalReport } from '../evaluate/retrieval.ts'
 import type { ModelConfig } from '../model/config.ts'
 import { encodeImageGraph, encodeTextGraph } from '../model/bitgen.ts'
 import { initialValue, parameters } from '../model/init.ts'
@@ -21,7 +21,7 @@ import { centreProjection } from './centre.ts'
 import type { TrainConfig } from './config.ts'
 import type { TrainData } from './data.ts'
 import { learningRate, weightDecay } from './schedule.ts'
-import { trainGraphs } from './step.ts'
+import { parameterCount, trainGraphs } from './step.ts'
 import { TernaryWatch } from './ternary-watch.ts'
 
 /** What a step reports. */
@@ -58,6 +58,8 @@ export class Trainer {
   readonly model: ModelConfig
   readonly executor: Executor
   readonly data: TrainData
+  /** Number of parameters. */
+  readonly size: number
   private readonly batches: Batches
   private readonly ternary: TernaryWatch
   /** Names of the plans of a step, in order. */
@@ -70,6 +72,7 @@ export class Trainer {
     this.model = { ...config.model, vocabulary: data.vocabulary }
     this.batches = new Batches(data.pictures, { ...config, pairs: config.imageContrast > 0 })
     const graphs = trainGraphs(this.model, config)
+    this.size = parameterCount(graphs[0])
     this.stepPlans = graphs.map(({ name }) => name)
     this.ternary = new TernaryWatch(graphs[0])
     const symbols = { B: config.batch, T: Math.min(config.maxTokens, this.model.maxLength) }
@@ -157,13 +160,13 @@ export class Trainer {
     }
   }
 
-  /** Indices of the pictures of a step: for reports of a step that went wrong. */
-  picturesOf(step: number): number[] {
+  /** Ids of the images of a step: for reports of a step that went wrong. */
+  picturesOf(step: number): (string | number)[] {
     const { accumulate } = this.config
     const micros = Array.from({ length: accumulate }, (_, micro) =>
       this.batches.step((step - 1) * accumulate + micro + 1),
     )
-    return micros.flat().map(({ picture }) => picture)
+    return micros.flat().map(({ picture }) => this.data.train.images[picture].id)
   }
 
   private setControl(plan: string, step: number, rate: number): void {
@@ -191,19 +194,26 @@ export class Trainer {
     executor.run(plan, symbols)
   }
 
-  /** Retrieval on the validation images, one caption each being asked for by every caption. */
-  evaluate(step: number): ValidationReport {
+  /** Every validation caption and image as the model sees them now, for evaluateRetrieval. */
+  validationFeatures(): RetrievalFeatures {
     const { images, pixels } = this.data.validation
-    const texts = images.flatMap(({ captions }) => captions)
-    const report = evaluateRetrieval({
-      text: this.encodeTexts(texts, 'text_features'),
+    return {
+      text: this.encodeTexts(
+        images.flatMap(({ captions }) => captions),
+        'text_features',
+      ),
       image: this.encodeImages(
         images.map((_, i) => pixels(i)),
         'image_features',
       ),
       channels: this.model.channels,
       captionOf: images.flatMap(({ captions }, i) => captions.map(() => i)),
-    })
+    }
+  }
+
+  /** Retrieval on the validation images, and how the ternary weights are. */
+  evaluate(step: number): ValidationReport {
+    const report = evaluateRetrieval(this.validationFeatures())
     const { t2i, i2t } = report
     const meanRecall = (t2i.r1 + t2i.r5 + t2i.r10 + i2t.r1 + i2t.r5 + i2t.r10) / 6
     return { step, ...report, meanRecall, ...this.ternary.look((name) => this.tensor(name)) }
