@@ -59,6 +59,7 @@ export function exportModel(checkpointPath: string, options: ExportOptions): Uin
     }
     plans.push(run)
   }
+  const logTemperature = checkpoint.tensors.get('itc.log_temperature')!.data[0] as number
   const manifest: ModelManifest = {
     name: config.name,
     config: { ...model },
@@ -66,7 +67,8 @@ export function exportModel(checkpointPath: string, options: ExportOptions): Uin
     maxLength: model.maxLength,
     prefix: model.prefix,
     channels: model.channels,
-    temperature: exp(checkpoint.tensors.get('itc.log_temperature')!.data[0] as number),
+    temperature: exp(logTemperature),
+    logTemperature,
     parameters: countByPart(graphs),
     training,
     data: JSON.parse(checkpoint.metadata.source) as ModelManifest['data'],

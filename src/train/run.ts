@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { message } from '../base/errors.ts'
 import { loadNewest, saveCheckpoint, type Checkpoint } from '../io/checkpoint.ts'
+import type { ModelFile } from '../io/model-file.ts'
 import type { SafetensorsDtype, Tensor } from '../io/safetensors.ts'
 import type { Kernels } from '../runtime/kernels.ts'
 import type { TrainConfig } from './config.ts'
@@ -39,6 +40,8 @@ export interface RunOptions extends RunEvents {
   kernels: Kernels
   /** Ends the run after the current step, with a checkpoint. */
   signal?: AbortSignal
+  /** Starting values of a new run; a resumed one goes on from its checkpoint. */
+  init?: ModelFile
   /** Goes on although the configuration is not that of the checkpoint. */
   allowChangedConfig?: boolean
 }
@@ -93,6 +96,7 @@ class Run {
     const checkpoint = loadNewest(this.paths.checkpoints)
     for (const { path, why } of checkpoint?.skipped ?? []) this.options.onNote?.(`skipped ${path}: ${why}`)
     if (checkpoint) this.restore(checkpoint)
+    else if (this.options.init) this.trainer.setParameters(this.options.init)
     else this.trainer.centre()
     this.cutMetrics()
   }
