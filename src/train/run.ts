@@ -2,7 +2,7 @@
  * A training run on disk: steps, evaluations, checkpoints, metrics.jsonl. It can be stopped at any step and killed at
  * any moment; started again it goes on from the newest checkpoint that verifies and ends in the same bytes.
  */
-import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { message } from '../base/errors.ts'
@@ -12,6 +12,8 @@ import type { SafetensorsDtype, Tensor } from '../io/safetensors.ts'
 import type { Kernels } from '../runtime/kernels.ts'
 import type { TrainConfig } from './config.ts'
 import { loadTrainData } from './data.ts'
+import { readMetrics, type MetricsRow } from './metrics.ts'
+import { startRow } from './record.ts'
 import { Trainer, type StepReport, type ValidationReport } from './trainer.ts'
 
 /** What a checkpoint holds besides tensors. Nothing in it depends on the time or the machine. */
@@ -23,10 +25,6 @@ export interface Progress {
   best: { step: number; meanRecall: number } | null
   evaluationsSinceBest: number
 }
-
-/** A row of metrics.jsonl; times are seconds since the process began its run. */
-export type MetricsRow =
-  ({ kind: 'step'; seconds: number } & StepReport) | ({ kind: 'evaluation'; seconds: number } & ValidationReport)
 
 export interface RunEvents {
   onPictures?(done: number, all: number): void
@@ -99,6 +97,7 @@ class Run {
     else if (this.options.init) this.trainer.setParameters(this.options.init)
     else this.trainer.centre()
     this.cutMetrics()
+    this.log(startRow(this.progress.step, this.trainer.executor.kernels.manifest.isa))
   }
 
   async loop(signal?: AbortSignal): Promise<RunResult['reason']> {
@@ -217,11 +216,4 @@ function changedKeys(before: string, now: string): string {
   const keys = [...new Set([...Object.keys(old), ...Object.keys(fresh)])]
   const changed = keys.filter((key) => JSON.stringify(old[key]) !== JSON.stringify(fresh[key]))
   return `${changed.map((key) => `${key} ${JSON.stringify(old[key])} -> ${JSON.stringify(fresh[key])}`).join(', ')}`
-}
-
-/** The rows of a metrics file, whole lines only. */
-export function readMetrics(path: string): MetricsRow[] {
-  const text = readFileSync(path, 'utf8')
-  const lines = text.slice(0, text.lastIndexOf('\n') + 1).split('\n')
-  return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as MetricsRow)
 }
