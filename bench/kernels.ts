@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util'
 import { ISAS, packedBytes, roundUp, type Isa, type KernelEntry } from '../src/abi.ts'
 import { elementBytes } from '../src/base/dtype.ts'
 import { requireThat } from '../src/base/errors.ts'
-import { kernelFiles } from '../src/runtime/kernel-files.ts'
+import { KERNELS } from '../src/kernels.ts'
 import { loadKernels } from '../src/runtime/load.ts'
 import type { Kernels } from '../src/runtime/kernels.ts'
 import { describe, machine } from './machine.ts'
@@ -181,7 +181,7 @@ export async function benchKernels(args: string[]): Promise<void> {
   for (const isa of only === undefined ? ISAS : [only as Isa]) {
     let kernels: Kernels
     try {
-      kernels = await loadKernels({ sources: kernelFiles(), target: isa })
+      kernels = await loadKernels({ sources: KERNELS, target: isa })
     } catch (error) {
       console.log(`${isa}: left out. ${String(error)}`)
       continue

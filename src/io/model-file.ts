@@ -17,6 +17,8 @@ export interface ModelManifest {
   prefix: string
   channels: number
   temperature: number
+  /** Its logarithm, which is what training continues from. */
+  logTemperature: number
   /** Parameters by part, and in all. */
   parameters: Record<string, number>
   /** How it was trained: configuration, seed, steps, time, machine, commit. */

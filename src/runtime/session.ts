@@ -149,7 +149,7 @@ function readDigest(bytes: Uint8Array): string {
 }
 
 /** A weight as its plan wants it: packed codes as they are, everything else in f32. */
-function storedWeight({ tensors }: ModelFile, name: string, packed: boolean): TensorData {
+export function storedWeight({ tensors }: ModelFile, name: string, packed: boolean): TensorData {
   const tensor = tensors.get(name)
   requireThat(tensor !== undefined && name !== KEPT, 'model file', `must hold the weight ${name}`)
   const { dtype, data, shape } = tensor

@@ -22,22 +22,24 @@ import { Executor } from '../runtime/execute.ts'
 import type { Kernels } from '../runtime/kernels.ts'
 import { VocabularyMap } from '../text/vocabulary.ts'
 import type { TrainConfig } from './config.ts'
+import { trainingRecord } from './record.ts'
+import type { Progress } from './run.ts'
 
 /** Images and texts that a model takes at once; more are run in parts. */
 const BATCH = 8
 
 export interface ExportOptions {
   kernels: Kernels
-  training?: ModelManifest['training']
   results?: ModelManifest['results']
 }
 
 /** The bytes of the model file for a checkpoint. Throws where the checkpoint cannot be read or lacks a parameter. */
 export function exportModel(checkpointPath: string, options: ExportOptions): Uint8Array {
-  const { kernels, training = null, results = {} } = options
+  const { kernels, results = {} } = options
   const checkpoint = readCheckpoint(checkpointPath)
   const trained = JSON.parse(checkpoint.metadata.model) as ModelConfig
   const config = JSON.parse(checkpoint.metadata.config) as TrainConfig
+  const progress = JSON.parse(checkpoint.metadata.progress) as Progress
   const kept = new VocabularyMap(checkpoint.tensors.get(KEPT)!.data as Int32Array)
   const model = { ...trained, vocabulary: kept.size }
   const graphs = [encodeImageGraph(model), encodeTextGraph(model)]
@@ -59,6 +61,7 @@ export function exportModel(checkpointPath: string, options: ExportOptions): Uin
     }
     plans.push(run)
   }
+  const logTemperature = checkpoint.tensors.get('itc.log_temperature')!.data[0] as number
   const manifest: ModelManifest = {
     name: config.name,
     config: { ...model },
@@ -66,9 +69,10 @@ export function exportModel(checkpointPath: string, options: ExportOptions): Uin
     maxLength: model.maxLength,
     prefix: model.prefix,
     channels: model.channels,
-    temperature: exp(checkpoint.tensors.get('itc.log_temperature')!.data[0] as number),
+    temperature: exp(logTemperature),
+    logTemperature,
     parameters: countByPart(graphs),
-    training,
+    training: trainingRecord(checkpointPath, progress.step, config),
     data: JSON.parse(checkpoint.metadata.source) as ModelManifest['data'],
     results,
   }

@@ -7,13 +7,15 @@ import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { errorText, message, show } from '../base/errors.ts'
 import { loadNewest, saveCheckpoint, type Checkpoint, type FileSystem } from '../io/checkpoint.ts'
+import type { ModelFile } from '../io/model-file.ts'
 import type { SafetensorsDtype, Tensor } from '../io/safetensors.ts'
 import type { Kernels } from '../runtime/kernels.ts'
 import type { TrainConfig } from './config.ts'
 import { loadTrainData } from './data.ts'
 import { Metrics } from './metrics.ts'
-import { runReport } from './run-report.ts'
+import { startRow } from './record.ts'
 import { writeReport } from './report.ts'
+import { runReport } from './run-report.ts'
 import { Trainer, type StepReport, type ValidationReport } from './trainer.ts'
 
 /** What a checkpoint holds besides tensors. Nothing in it depends on the time or the machine. */
@@ -38,6 +40,8 @@ export interface RunOptions extends RunEvents {
   kernels: Kernels
   /** Ends the run after the current step, with a checkpoint and a report; while pictures load, at once. */
   signal?: AbortSignal
+  /** Starting values of a new run; a resumed one goes on from its checkpoint. */
+  init?: ModelFile
   /** Goes on although the configuration is not that of the checkpoint. */
   allowChangedConfig?: boolean
   /** What checkpoints are written with: for tests of failures. Default node:fs. */
@@ -100,8 +104,10 @@ class Run {
     const checkpoint = loadNewest(this.paths.checkpoints, this.options.fs)
     for (const { path, why } of checkpoint?.skipped ?? []) this.options.onNote?.(`skipped ${path}: ${why}`)
     if (checkpoint) this.restore(checkpoint)
+    else if (this.options.init) this.trainer.setParameters(this.options.init)
     else this.trainer.centre()
     this.metrics.cut(this.progress.step)
+    this.metrics.add(startRow(this.progress.step, this.trainer.executor.kernels.manifest.isa))
   }
 
   async loop(signal?: AbortSignal): Promise<RunResult['reason']> {
@@ -133,9 +139,9 @@ class Run {
   async report(reason: RunResult['reason']): Promise<void> {
     const { report } = this.paths
     try {
-      // Decoding every picture again for the pixel baseline is nothing to wait for after Ctrl-C.
-      const options = { skipped: this.progress.skipped, baseline: reason !== 'stopped' }
-      writeReport(report, await runReport(this.trainer, this.progress.step, this.metrics.read(), options))
+      // The pixel baseline decodes every picture again: nothing to wait for after Ctrl-C.
+      const options = { baseline: reason !== 'stopped' }
+      writeReport(report, await runReport(this.trainer, this.progress, this.metrics.read(), options))
       this.options.onNote?.(`report: ${report}`)
     } catch (error) {
       this.options.onNote?.(`no report: ${errorText(error)}`)
@@ -152,7 +158,7 @@ class Run {
     this.progress.skippedInRow = report.skipped ? this.progress.skippedInRow + 1 : 0
     if (report.skipped) this.progress.skipped++
     const batch = report.skipped ? { pictures: this.trainer.picturesOf(report.step) } : {}
-    this.metrics.add({ kind: 'step', ...report, ...batch })
+    this.metrics.add({ kind: 'step', seconds: this.metrics.seconds, ...report, ...batch })
     this.options.onStep?.(report, config.steps, imagesPerSecond)
     if (this.progress.skippedInRow >= MAX_SKIPPED) {
       const steps = `those of the last ${MAX_SKIPPED} steps up to ${report.step} were not`
@@ -163,7 +169,7 @@ class Run {
   /** Evaluates; answers whether this is the best so far. */
   private evaluate(): boolean {
     const report = this.trainer.evaluate(this.progress.step)
-    this.metrics.add({ kind: 'evaluation', ...report })
+    this.metrics.add({ kind: 'evaluation', seconds: this.metrics.seconds, ...report })
     this.options.onEvaluation?.(report)
     const { step, meanRecall } = report
     const better = this.progress.best === null || meanRecall > this.progress.best.meanRecall

@@ -6,6 +6,9 @@
 import type { TensorData } from '../base/dtype.ts'
 import { exp } from '../base/math.ts'
 import { Stream, USE } from '../base/rng.ts'
+import { size } from '../base/shape.ts'
+import type { Value } from '../graph/graph.ts'
+import type { ModelFile } from '../io/model-file.ts'
 import { evaluateRetrieval, type RetrievalFeatures, type RetrievalReport } from '../evaluate/retrieval.ts'
 import type { ModelConfig } from '../model/config.ts'
 import { encodeImageGraph, encodeTextGraph } from '../model/bitgen.ts'
@@ -14,14 +17,16 @@ import { adamControl } from '../ops/adamw.ts'
 import { lower } from '../plan/lower.ts'
 import { Executor } from '../runtime/execute.ts'
 import type { Kernels } from '../runtime/kernels.ts'
+import { VOCABULARY } from '../text/vocabulary.ts'
 import { writePixels } from '../runtime/preprocess.ts'
 import { augment } from './augment.ts'
 import { Batches, type Item } from './batches.ts'
 import { centreProjection } from './centre.ts'
 import type { TrainConfig } from './config.ts'
 import type { TrainData } from './data.ts'
+import { valueFromModel } from './init-from.ts'
 import { learningRate, weightDecay } from './schedule.ts'
-import { parameterCount, trainGraphs } from './step.ts'
+import { trainGraphs } from './step.ts'
 import { TernaryWatch } from './ternary-watch.ts'
 
 /** What a step reports. */
@@ -58,8 +63,7 @@ export class Trainer {
   readonly model: ModelConfig
   readonly executor: Executor
   readonly data: TrainData
-  /** Number of parameters. */
-  readonly size: number
+  private readonly parameters: readonly Value[]
   private readonly batches: Batches
   private readonly ternary: TernaryWatch
   /** Names of the plans of a step, in order. */
@@ -72,7 +76,6 @@ export class Trainer {
     this.model = { ...config.model, vocabulary: data.vocabulary }
     this.batches = new Batches(data.pictures, { ...config, pairs: config.imageContrast > 0 })
     const graphs = trainGraphs(this.model, config)
-    this.size = parameterCount(graphs[0])
     this.stepPlans = graphs.map(({ name }) => name)
     this.ternary = new TernaryWatch(graphs[0])
     const symbols = { B: config.batch, T: Math.min(config.maxTokens, this.model.maxLength) }
@@ -83,11 +86,17 @@ export class Trainer {
       lower(encodeTextGraph(this.model), { symbols, deterministic: true }),
     ])
     for (const { name } of this.executor.names('state')) this.executor.tensor(name!).fill(0)
-    for (const p of parameters(graphs[0])) this.tensor(p.name!).set(initialValue(p, config.seed))
+    this.parameters = parameters(graphs[0])
+    for (const p of this.parameters) this.tensor(p.name!).set(initialValue(p, config.seed))
   }
 
   private tensor(name: string): Float32Array {
     return this.executor.tensor(name) as Float32Array
+  }
+
+  /** Number of parameters. */
+  get size(): number {
+    return this.parameters.reduce((sum, { shape }) => sum + size(shape), 0)
   }
 
   /** Every parameter and state, by name: what a checkpoint holds. */
@@ -97,6 +106,17 @@ export class Trainer {
       return [name!, { shape: sizes, data: this.executor.tensor(name!) }] as const
     })
     return new Map(entries)
+  }
+
+  /** Takes the values of all parameters from a model; throws where it lacks one. */
+  setParameters(file: ModelFile): void {
+    const { seen } = this.data
+    const restricted = this.model.vocabulary !== VOCABULARY
+    // The shared row has no id: any that is not kept leads to the model's.
+    const rows = Array.from({ length: this.model.vocabulary }, (_, row) =>
+      restricted ? (seen.id(row) ?? VOCABULARY) : row,
+    )
+    for (const p of this.parameters) this.tensor(p.name!).set(valueFromModel(file, p, rows))
   }
 
   /** Runs 512 (or as configured) training samples and centres the projections on them. */

@@ -1,0 +1,70 @@
+/**
+ * Who trained a model, where and for how long: a row of metrics.jsonl at every start of a run, and their sum for the
+ * manifest of the exported model. Nothing of it enters a checkpoint.
+ */
+import { execFileSync, type StdioOptions } from 'node:child_process'
+import { availableParallelism, cpus } from 'node:os'
+import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import type { Isa } from '../abi.ts'
+import { readMetrics } from './metrics.ts'
+import type { TrainConfig } from './config.ts'
+
+export interface StartRow {
+  kind: 'start'
+  /** Steps done before. */
+  step: number
+  cpu: string
+  cores: number
+  node: string
+  kernels: Isa
+  /** Of the source tree; null where it is no git checkout. */
+  commit: string | null
+  date: string
+}
+
+export function startRow(step: number, kernels: Isa): StartRow {
+  return {
+    kind: 'start',
+    step,
+    cpu: cpus()[0]?.model ?? 'unknown',
+    cores: availableParallelism(),
+    node: process.versions.node,
+    kernels,
+    commit: currentCommit(),
+    date: new Date().toISOString().slice(0, 10),
+  }
+}
+
+function currentCommit(): string | null {
+  try {
+    const stdio: StdioOptions = ['ignore', 'pipe', 'ignore']
+    return execFileSync('git', ['rev-parse', '--short=12', 'HEAD'], { cwd: import.meta.dirname, stdio })
+      .toString()
+      .trim()
+  } catch {
+    return null
+  }
+}
+
+/**
+ * The record of the run that wrote a checkpoint, from the metrics beside it: configuration, images, seconds of all
+ * parts together (one thread), machine and commit of the last one. Without metrics, what the checkpoint says.
+ */
+export function trainingRecord(checkpointPath: string, step: number, config: TrainConfig): Record<string, unknown> {
+  const images = step * config.batch * config.accumulate
+  const record = { config, seed: config.seed, steps: step, images, threads: 1 }
+  const metrics = join(dirname(dirname(checkpointPath)), 'metrics.jsonl')
+  if (!existsSync(metrics)) return record
+  const rows = readMetrics(metrics).filter((row) => row.step <= step)
+  let seconds = 0
+  rows.forEach((row, i) => {
+    const next = rows[i + 1]
+    // Seconds count from the start of each part: its last row has all of it.
+    if (row.kind !== 'start' && (next === undefined || next.kind === 'start' || next.seconds < row.seconds))
+      seconds += row.seconds
+  })
+  const start = rows.findLast((row) => row.kind === 'start')
+  const { cpu, cores, node, kernels, commit, date } = start ?? {}
+  return { ...record, seconds: Math.round(seconds), cpu, cores, node, kernels, commit, date }
+}
