@@ -1,0 +1,27 @@
+/** `bitgen export`: a checkpoint to the one file that a model is used from, with how it was trained. */
+import type { CAC } from 'cac'
+import { renameSync, writeFileSync } from 'node:fs'
+import { exportModel } from '../index.ts'
+import { KERNELS } from '../kernels.ts'
+import { loadKernels } from '../runtime/load.ts'
+import { bytesText } from './format.ts'
+import { requiredOption, type Options } from './usage.ts'
+
+export function addExport(cli: CAC): void {
+  cli
+    .command('export', 'Turns a checkpoint into a model file')
+    .option('--checkpoint <file>', 'Checkpoint of a training run')
+    .option('--out <file>', 'Model file to write')
+    .example(
+      '  $ bitgen export --checkpoint runs/mine/checkpoints/step-00001800.best.safetensors --out mine.safetensors',
+    )
+    .action(async (options: Options) => {
+      const [checkpoint, out] = [requiredOption(options, 'checkpoint'), requiredOption(options, 'out')]
+      const kernels = await loadKernels({ sources: KERNELS })
+      const bytes = exportModel(checkpoint, { kernels })
+      // Written aside first: a model in use is never half a file.
+      writeFileSync(`${out}.part`, bytes)
+      renameSync(`${out}.part`, out)
+      console.log(`${out}: ${bytesText(bytes.length)}`)
+    })
+}

@@ -1,0 +1,55 @@
+/**
+ * Retrieval figures in rows: the model, and what it is measured against. The figures of a model's manifest come from
+ * a file that anyone may have written, so their form is checked; what does not fit is left out.
+ */
+import type { PixelBaseline, Recall } from '../data/baseline.ts'
+import type { DirectionReport, Recalls, RetrievalReport } from '../evaluate/retrieval.ts'
+import { table } from './format.ts'
+
+/** What a manifest keeps of a set: the figures of the model, and of its yardsticks on the same set. */
+export interface RecordedResult extends RetrievalReport {
+  /** Looking up the most similar training picture. */
+  pixelBaseline?: PixelBaseline
+  /** The same network and recipe without ternary weights. */
+  floatTwin?: RetrievalReport
+}
+
+export interface FigureRow {
+  name: string
+  t2i: Recalls & Partial<DirectionReport>
+  i2t: Recalls & Partial<DirectionReport>
+}
+
+/** A result of a manifest, or undefined where it has another form. */
+export function recordedResult(result: unknown): RecordedResult | undefined {
+  const report = result as Partial<RecordedResult> | null | undefined
+  const isReport = typeof report?.t2i?.r1 === 'number' && typeof report.i2t?.r1 === 'number' && report.chance?.t2i
+  return isReport ? (report as RecordedResult) : undefined
+}
+
+/** The model first, then its yardsticks, chance last. */
+export function figureRows(name: string, result: RecordedResult): FigureRow[] {
+  const { t2i, i2t, floatTwin, pixelBaseline, chance } = result
+  const percent = ({ at1, at5, at10 }: Recall) => ({ r1: 100 * at1, r5: 100 * at5, r10: 100 * at10 })
+  return [
+    { name, t2i, i2t },
+    ...(floatTwin ? [{ name: 'float twin', t2i: floatTwin.t2i, i2t: floatTwin.i2t }] : []),
+    ...(pixelBaseline
+      ? [{ name: 'nearest by pixels', t2i: percent(pixelBaseline.t2i), i2t: percent(pixelBaseline.i2t) }]
+      : []),
+    { name: 'chance', ...chance },
+  ]
+}
+
+/** The cells of one direction: R@1, R@5, R@10, median rank. */
+export function figureCells({ r1, r5, r10, medianRank }: FigureRow['t2i']): string[] {
+  return [r1.toFixed(1), r5.toFixed(1), r10.toFixed(1), medianRank === undefined ? '-' : String(medianRank)]
+}
+
+/** Both directions as a table for a terminal. */
+export function figureTable(rows: readonly FigureRow[]): string {
+  const of = (title: string, way: 't2i' | 'i2t') =>
+    rows.map((row, i) => [i === 0 ? title : '', row.name, ...figureCells(row[way])])
+  const head = ['', '', 'R@1', 'R@5', 'R@10', 'median rank']
+  return table([head, ...of('text to image', 't2i'), ...of('image to text', 'i2t')], [2, 3, 4, 5])
+}

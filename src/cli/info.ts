@@ -1,0 +1,90 @@
+/** `bitgen info`: what a model file says of itself, and what it takes to run it here. */
+import type { CAC } from 'cac'
+import { DEFAULT_MODEL, type BitGen, type ModelManifest } from '../index.ts'
+import { figureRows, figureTable, recordedResult } from './figures.ts'
+import { bytesText, count, duration, indent, table } from './format.ts'
+import { MODEL_OPTION, openModel } from './model.ts'
+import { option, type Options } from './usage.ts'
+
+export function addInfo(cli: CAC): void {
+  cli
+    .command('info', 'Size, memory, kernels, training and figures of a model')
+    .option(...MODEL_OPTION)
+    .action(async (options: Options) => {
+      const model = await openModel(options)
+      console.log(describe(model, option(options, 'model') ?? DEFAULT_MODEL))
+    })
+}
+
+function describe(model: BitGen, source: string): string {
+  const { name, fileBytes, parameters, memory, isa, manifest } = model.info()
+  const { total, ...parts } = parameters
+  const facts = [
+    ['file', `${bytesText(fileBytes)}, ${source}`],
+    ['input', `${manifest.image} x ${manifest.image} pixels; texts up to ${manifest.maxLength} tokens`],
+    ['output', `${manifest.channels} numbers for each; temperature ${manifest.temperature.toFixed(4)}`],
+    ['kernels', isa],
+    [
+      'memory',
+      `${bytesText(memory.total)} at most: kernels ${bytesText(memory.kernels)}, weights ${bytesText(memory.weights)}, ` +
+        `working space ${bytesText(memory.arena + memory.state)}`,
+    ],
+    ['training', trainingText(manifest.training)],
+    ['data', manifest.data ? `manifest sha256 ${manifest.data.sha256}` : 'not recorded'],
+  ]
+  const numbers = [...Object.entries(parts), ['total', total] as const].map(([part, n]) => [part, count(n)])
+  const sections = [
+    `${name}\n${indent(table(facts))}`,
+    `parameters\n${indent(table(numbers, [1]))}`,
+    ...resultSections(manifest),
+  ]
+  const credits = attributions(manifest).map(
+    ({ title, author, licence, url }) => `${title}, ${author}, ${licence}, ${url}`,
+  )
+  if (credits.length > 0) sections.push(`trained on artwork of\n${indent(credits.join('\n'))}`)
+  return sections.join('\n\n')
+}
+
+function resultSections({ name, results }: ModelManifest): string[] {
+  return Object.entries(results).flatMap(([set, value]) => {
+    const result = recordedResult(value)
+    if (!result) return []
+    const head = `retrieval on ${set}: ${count(result.images)} images, ${count(result.captions)} captions, in percent`
+    return [`${head}\n${indent(figureTable(figureRows(name, result)))}`]
+  })
+}
+
+/** One line on how a model was trained, from what its manifest has of it. */
+export function trainingText(training: ModelManifest['training']): string {
+  if (!training) return 'not recorded'
+  const { steps, images, seconds, seed, cpu, cores, node, kernels, commit, date } = training
+  const known = (value: unknown, text: (value: never) => string) => (value == null ? [] : [text(value as never)])
+  return [
+    ...known(steps, (n: number) => `${count(n)} steps`),
+    ...known(images, (n: number) => `${count(n)} images`),
+    ...known(seed, (n: number) => `seed ${n}`),
+    ...known(seconds, (n: number) => duration(n)),
+    ...known(cpu, (text: string) => text.trim()),
+    ...known(cores, (n: number) => `${n} ${n === 1 ? 'core' : 'cores'}`),
+    ...known(node, (text: string) => `Node ${text}`),
+    ...known(kernels, (text: string) => `${text} kernels`),
+    ...known(commit, (text: string) => `commit ${text}`),
+    ...known(date, (text: string) => text),
+  ].join(', ')
+}
+
+export interface Attribution {
+  title: string
+  author: string
+  licence: string
+  url: string
+}
+
+/** Whose artwork a model was trained on, as its data manifest has it; other entries are left out. */
+export function attributions({ data }: ModelManifest): Attribution[] {
+  const list = Array.isArray(data?.attributions) ? (data.attributions as Partial<Attribution>[]) : []
+  const isText = (value: unknown) => typeof value === 'string'
+  return list.filter((entry): entry is Attribution =>
+    [entry?.title, entry?.author, entry?.licence, entry?.url].every(isText),
+  )
+}

@@ -1,0 +1,152 @@
+/**
+ * `bitgen train`: a run with progress on the terminal. The first Ctrl-C (or SIGTERM) finishes the step, saves and exits
+ * with 0; the same command goes on from there. Steps block the process for seconds, so no parent may ask it for more.
+ */
+import type { CAC } from 'cac'
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { errorText, message } from '../base/errors.ts'
+import { readTrainConfig, trainRun, type RunOptions, type RunResult, type TrainConfig } from '../index.ts'
+import { readModelFile, type ModelFile } from '../io/model-file.ts'
+import { KERNELS } from '../kernels.ts'
+import { loadKernels } from '../runtime/load.ts'
+import { runPaths, type RunEvents } from '../train/run.ts'
+import type { ValidationReport } from '../train/trainer.ts'
+import { count, duration } from './format.ts'
+import { Progress } from './progress.ts'
+import { option, requiredOption, UsageError, type Options } from './usage.ts'
+
+/** npm and terminals may deliver one Ctrl-C twice; what follows sooner is the same one. */
+const SAME_SIGNAL_MS = 1000
+/** Weight of the latest step in the estimate of the time that is left. */
+const PACE = 0.05
+
+export function addTrain(cli: CAC): void {
+  cli
+    .command('train', 'Trains a model, or goes on with a run that was stopped')
+    .option('--config <file>', 'Configuration of the run, JSON; its paths are relative to it')
+    .option('--init <model>', 'Starts a new run from the weights of a model file')
+    .option('--output <folder>', 'Folder of the run instead of the one that the configuration names')
+    .option('--allow-changed-config', 'Goes on although the configuration is not that of the checkpoint')
+    .example('  $ bitgen train --config models/emoji-nano/train.json --output runs/mine')
+    .action(async (options: Options) => {
+      const config = readTrainConfig(requiredOption(options, 'config'))
+      config.output = resolve(option(options, 'output') ?? config.output)
+      const { allowChangedConfig = false } = options
+      if (typeof allowChangedConfig !== 'boolean') {
+        throw new UsageError(message('--allow-changed-config', 'must have no value', allowChangedConfig))
+      }
+      const init = option(options, 'init')
+      await train(config, { allowChangedConfig, init: init === undefined ? undefined : readModel(init) })
+    })
+}
+
+function readModel(path: string): ModelFile {
+  try {
+    return readModelFile(readFileSync(path))
+  } catch (error) {
+    throw new Error(message(path, 'must be a model file', errorText(error)), { cause: error })
+  }
+}
+
+async function train(config: TrainConfig, start: Pick<RunOptions, 'allowChangedConfig' | 'init'>): Promise<void> {
+  const kernels = await loadKernels({ sources: KERNELS })
+  const { isa } = kernels.manifest
+  const show = new Show(config)
+  show.note(
+    `${config.name}: ${count(config.steps)} steps of ${config.batch * config.accumulate} pairs on ${isa} kernels`,
+  )
+  const stop = stopOnSignals(() => show.note('finishing the step and saving; once more ends at once'))
+  try {
+    const result = await trainRun(config, { kernels, signal: stop.signal, ...start, ...show.events })
+    show.end()
+    console.log(summary(config, result))
+  } finally {
+    show.end()
+    stop.release()
+  }
+}
+
+/** Aborts on the first SIGINT or SIGTERM, exits on the second. */
+function stopOnSignals(onFirst: () => void): { signal: AbortSignal; release(): void } {
+  const controller = new AbortController()
+  let first = 0
+  const onSignal = (name: NodeJS.Signals) => {
+    const now = performance.now()
+    if (!controller.signal.aborted) {
+      first = now
+      onFirst()
+      controller.abort()
+    } else if (now - first > SAME_SIGNAL_MS) process.exit(name === 'SIGINT' ? 130 : 143)
+  }
+  const names = ['SIGINT', 'SIGTERM'] as const
+  for (const name of names) process.on(name, onSignal)
+  return {
+    signal: controller.signal,
+    release: () => names.forEach((name) => process.off(name, onSignal)),
+  }
+}
+
+/** What a run reports, as progress: first pictures, then steps. */
+class Show {
+  readonly events: RunEvents
+  private progress: Progress | undefined
+  /** Seconds that a step takes, evaluations and checkpoints included. */
+  private pace: number | undefined
+  private last = performance.now()
+
+  constructor(config: TrainConfig) {
+    const pairs = config.batch * config.accumulate
+    this.events = {
+      onPictures: (done, all) => {
+        this.progress ??= new Progress('pictures', all)
+        this.progress.update(done)
+        if (done === all) this.end()
+      },
+      onNote: (line) => this.note(line),
+      onEvaluation: (report) => this.note(evaluationLine(report)),
+      onStep: ({ step, loss, accT2i, accI2t, skipped }, steps, imagesPerSecond) => {
+        this.progress ??= new Progress('steps', steps, step - 1)
+        if (skipped) this.note(`step ${step} was skipped: its gradient was not finite`)
+        const left = duration((steps - step) * this.secondsPerStep(pairs / imagesPerSecond))
+        const figures = `loss ${loss.toFixed(3)} acc_t2i ${accT2i.toFixed(2)} acc_i2t ${accI2t.toFixed(2)}`
+        this.progress.update(step, `${figures} ${imagesPerSecond.toFixed(0)} images/s ETA ${left}`)
+      },
+    }
+  }
+
+  private secondsPerStep(ofStepAlone: number): number {
+    const now = performance.now()
+    const latest = this.pace === undefined ? ofStepAlone : (now - this.last) / 1000
+    this.last = now
+    this.pace = this.pace === undefined ? latest : (1 - PACE) * this.pace + PACE * latest
+    return this.pace
+  }
+
+  note(line: string): void {
+    if (this.progress) this.progress.note(line)
+    else process.stderr.write(`${line}\n`)
+  }
+
+  end(): void {
+    this.progress?.stop()
+    this.progress = undefined
+  }
+}
+
+function evaluationLine({ step, t2i, i2t, meanRecall }: ValidationReport): string {
+  const way = ({ r1, r5, r10 }: ValidationReport['t2i']) => [r1, r5, r10].map((r) => r.toFixed(1)).join(' ')
+  return `step ${step}: R@1 R@5 R@10 text to image ${way(t2i)}, image to text ${way(i2t)}, mean ${meanRecall.toFixed(1)}`
+}
+
+function summary({ output, steps }: TrainConfig, { progress, reason }: RunResult): string {
+  const { step, best, skipped } = progress
+  const paths = runPaths(output)
+  return [
+    `${reason} at step ${count(step)} of ${count(steps)}${reason === 'stopped' ? '; the same command goes on' : ''}`,
+    ...(skipped > 0 ? [`${skipped} steps were skipped: their gradients were not finite`] : []),
+    ...(best ? [`best mean recall ${best.meanRecall.toFixed(1)} at step ${count(best.step)}`] : []),
+    `checkpoints ${paths.checkpoints}`,
+    `metrics ${paths.metrics}`,
+  ].join('\n')
+}

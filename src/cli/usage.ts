@@ -1,0 +1,27 @@
+/**
+ * Options of commands as text. The parser turns values that look like numbers into numbers; here they become text
+ * again, so a file named 007 has to be written as ./007.
+ */
+import { message } from '../base/errors.ts'
+
+/** A command that was called wrongly: exit code 2. */
+export class UsageError extends Error {
+  override name = 'UsageError'
+}
+
+export type Options = Record<string, unknown>
+
+/** The value of an option, undefined where it was not given. Throws a UsageError where it was given twice. */
+export function option(options: Options, name: string): string | undefined {
+  const value = options[name]
+  if (value === undefined) return undefined
+  if (Array.isArray(value)) throw new UsageError(message(`--${name}`, 'must be given once', value))
+  return String(value)
+}
+
+/** The value of an option that a command needs. Throws a UsageError where it is missing. */
+export function requiredOption(options: Options, name: string): string {
+  const value = option(options, name)
+  if (value === undefined) throw new UsageError(message(`--${name}`, 'must be given'))
+  return value
+}
