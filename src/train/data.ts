@@ -15,11 +15,18 @@ import type { Picture } from './batches.ts'
 import type { TrainConfig } from './config.ts'
 import { loadPictures, type PictureSet } from './pictures.ts'
 
+/** An artist as data.manifest.json describes it: title, author, licence and so on beside the id. */
+interface Attribution {
+  id: string
+  [about: string]: unknown
+}
+
 /** Where the data came from, for the model file. */
 export interface DataSource {
   /** Of the data manifest. */
   sha256: string
-  attributions: unknown
+  /** Of the artists whose pictures are trained on. */
+  attributions: Attribution[]
 }
 
 export interface TrainData {
@@ -79,7 +86,7 @@ export async function loadTrainData(
     seen,
     encode: (batch) => encodeBatch(batch, tokenizer, restricted ? seen : undefined),
     vocabulary: restricted ? seen.size : model.vocabulary,
-    source: data.manifest === undefined ? null : readSource(data.manifest),
+    source: data.manifest === undefined ? null : readSource(data.manifest, train.images),
     sha256: digest([train, validation]),
   }
 }
@@ -107,11 +114,13 @@ function toPictures(images: readonly CaptionedImage[]): Picture[] {
   })
 }
 
-function readSource(path: string): DataSource {
+/** The manifest lists every artist of the corpus; those of the training pictures are kept. */
+function readSource(path: string, images: readonly CaptionedImage[]): DataSource {
+  const artists = new Set(images.map(({ artist }) => artist))
   try {
     const text = readFileSync(path)
-    const { attributions } = JSON.parse(text.toString('utf8')) as { attributions?: unknown }
-    return { sha256: createHash('sha256').update(text).digest('hex'), attributions: attributions ?? [] }
+    const { attributions = [] } = JSON.parse(text.toString('utf8')) as { attributions?: Attribution[] }
+    return { sha256: createHash('sha256').update(text).digest('hex'), attributions: attributions.filter(({ id }) => artists.has(id)) }
   } catch (error) {
     throw new Error(message(path, 'must be a readable data manifest', errorText(error)), { cause: error })
   }
