@@ -120,7 +120,10 @@ function readSource(path: string, images: readonly CaptionedImage[]): DataSource
   try {
     const text = readFileSync(path)
     const { attributions = [] } = JSON.parse(text.toString('utf8')) as { attributions?: Attribution[] }
-    return { sha256: createHash('sha256').update(text).digest('hex'), attributions: attributions.filter(({ id }) => artists.has(id)) }
+    return {
+      sha256: createHash('sha256').update(text).digest('hex'),
+      attributions: attributions.filter(({ id }) => artists.has(id)),
+    }
   } catch (error) {
     throw new Error(message(path, 'must be a readable data manifest', errorText(error)), { cause: error })
   }
