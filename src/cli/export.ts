@@ -10,6 +10,7 @@ import { requiredOption, type Options } from './usage.ts'
 export function addExport(cli: CAC): void {
   cli
     .command('export', 'Turns a checkpoint into a model file')
+    .usage('export --checkpoint FILE --out FILE')
     .option('--checkpoint <file>', 'Checkpoint of a training run')
     .option('--out <file>', 'Model file to write')
     .example(

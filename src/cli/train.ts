@@ -24,6 +24,7 @@ const PACE = 0.05
 export function addTrain(cli: CAC): void {
   cli
     .command('train', 'Trains a model, or goes on with a run that was stopped')
+    .usage('train --config FILE [options]')
     .option('--config <file>', 'Configuration of the run, JSON; its paths are relative to it')
     .option('--init <model>', 'Starts a new run from the weights of a model file')
     .option('--output <folder>', 'Folder of the run instead of the one that the configuration names')
