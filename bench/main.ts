@@ -1,9 +1,14 @@
-/** `npm run bench -- kernels | size`: dispatches to the benches. Every figure is measured by the command that prints it. */
+/** `npm run bench -- kernels | retrieval | size`: dispatches to the benches. Every figure is measured by the command that prints it. */
 import { message } from '../src/base/errors.ts'
 import { benchKernels } from './kernels.ts'
+import { benchRetrieval } from './retrieval.ts'
 import { benchSize } from './size.ts'
 
-const BENCHES: Record<string, (args: string[]) => Promise<void>> = { kernels: benchKernels, size: benchSize }
+const BENCHES: Record<string, (args: string[]) => Promise<void>> = {
+  kernels: benchKernels,
+  retrieval: benchRetrieval,
+  size: benchSize,
+}
 
 const [name, ...args] = process.argv.slice(2)
 const bench = BENCHES[name]

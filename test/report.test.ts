@@ -64,6 +64,14 @@ test('a run that has only begun has a page too', () => {
   assert.is(count(one, '<svg'), 2)
 })
 
+test('ternary weights have a chart where there are some', () => {
+  const evaluations = REPORT.evaluations.map((row, i) => ({ ...row, zeros: 0.31, flips: i > 0 ? 0.05 : undefined }))
+  assert.match(reportPage({ ...REPORT, evaluations }), /<strong>Ternary weights</)
+  // A float model's shares are NaN, which metrics.jsonl holds as null.
+  const float = REPORT.evaluations.map((row) => ({ ...row, zeros: JSON.parse('null') as number }))
+  assert.not.match(reportPage({ ...REPORT, evaluations: float }), /Ternary weights/)
+})
+
 test('the page is written', () => {
   const dir = mkdtempSync(join(tmpdir(), 'bitgen-report-'))
   writeReport(join(dir, 'report.html'), REPORT)

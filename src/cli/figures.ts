@@ -12,6 +12,8 @@ export interface RecordedResult extends RetrievalReport {
   pixelBaseline?: PixelBaseline
   /** The same network and recipe without ternary weights. */
   floatTwin?: RetrievalReport
+  /** The same network and recipe, for a short while, on pictures with the captions of others. */
+  control?: RetrievalReport
 }
 
 export interface FigureRow {
@@ -29,7 +31,7 @@ export function recordedResult(result: unknown): RecordedResult | undefined {
 
 /** The model first, then its yardsticks, chance last. */
 export function figureRows(name: string, result: RecordedResult): FigureRow[] {
-  const { t2i, i2t, floatTwin, pixelBaseline, chance } = result
+  const { t2i, i2t, floatTwin, control, pixelBaseline, chance } = result
   const percent = ({ at1, at5, at10 }: Recall) => ({ r1: 100 * at1, r5: 100 * at5, r10: 100 * at10 })
   return [
     { name, t2i, i2t },
@@ -37,6 +39,7 @@ export function figureRows(name: string, result: RecordedResult): FigureRow[] {
     ...(pixelBaseline
       ? [{ name: 'nearest by pixels', t2i: percent(pixelBaseline.t2i), i2t: percent(pixelBaseline.i2t) }]
       : []),
+    ...(control ? [{ name: 'control: shuffled pairs', t2i: control.t2i, i2t: control.i2t }] : []),
     { name: 'chance', ...chance },
   ]
 }

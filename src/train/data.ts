@@ -15,11 +15,18 @@ import type { Picture } from './batches.ts'
 import type { TrainConfig } from './config.ts'
 import { loadPictures, type PictureSet } from './pictures.ts'
 
+/** An artist as data.manifest.json describes it: title, author, licence and so on beside the id. */
+interface Attribution {
+  id: string
+  [about: string]: unknown
+}
+
 /** Where the data came from, for the model file. */
 export interface DataSource {
   /** Of the data manifest. */
   sha256: string
-  attributions: unknown
+  /** Of the artists whose pictures are trained on. */
+  attributions: Attribution[]
 }
 
 export interface TrainData {
@@ -35,13 +42,19 @@ export interface TrainData {
   vocabulary: number
   /** Where the configuration names a data manifest. */
   source: DataSource | null
+  /** Of what is read from the files of captions, replacements in place: another data set cannot go on a run. */
+  sha256: string
 }
 
-/** Reads everything; `onProgress` hears of pictures. Throws where a set is empty, or both share an image file. */
+/**
+ * Reads everything; `onProgress` hears of pictures. Throws where a set is empty, or both share an image file, and the
+ * reason of `signal` where that ends it.
+ */
 export async function loadTrainData(
   kernels: Kernels,
   config: TrainConfig,
   onProgress?: (done: number, all: number) => void,
+  signal?: AbortSignal,
 ): Promise<TrainData> {
   const { data, model } = config
   const images = readCaptions(data.train, data.images)
@@ -59,18 +72,37 @@ export async function loadTrainData(
   const workshop = new Executor(kernels, [])
   const quarantine = new Quarantine(join(config.output, 'quarantine.jsonl'), images.length + held.length)
   let done = 0
-  const onPicture = () => onProgress?.(++done, images.length + held.length)
+  const onPicture = () => {
+    signal?.throwIfAborted()
+    onProgress?.(++done, images.length + held.length)
+  }
   const load = (set: CaptionedImage[]) => loadPictures(workshop, set, model.image, quarantine, onPicture)
   const train = await load(images)
+  const validation = eachOnce(await load(held))
   return {
     train,
     pictures: toPictures(train.images),
-    validation: await load(held),
+    validation,
     seen,
     encode: (batch) => encodeBatch(batch, tokenizer, restricted ? seen : undefined),
     vocabulary: restricted ? seen.size : model.vocabulary,
-    source: data.manifest === undefined ? null : readSource(data.manifest),
+    source: data.manifest === undefined ? null : readSource(data.manifest, train.images),
+    sha256: digest([train, validation]),
   }
+}
+
+/** The set without the images that stand in for bad ones: where every image is asked for, one may not be there twice. */
+function eachOnce({ images, pixels }: PictureSet): PictureSet {
+  const first = [...new Map(images.map(({ path }, i) => [path, i] as const).toReversed()).values()].toReversed()
+  return { images: first.map((i) => images[i]), pixels: (index) => pixels(first[index]) }
+}
+
+/** Of texts and ids; paths and picture bytes, which may differ between machines, stay out. */
+function digest(sets: readonly PictureSet[]): string {
+  const hash = createHash('sha256')
+  for (const { id, captions, keywords, concept } of sets.flatMap(({ images }) => images))
+    hash.update(JSON.stringify([id, captions, keywords, concept]))
+  return hash.digest('hex')
 }
 
 /** Concepts become numbers in order of appearance. */
@@ -82,11 +114,13 @@ function toPictures(images: readonly CaptionedImage[]): Picture[] {
   })
 }
 
-function readSource(path: string): DataSource {
+/** The manifest lists every artist of the corpus; those of the training pictures are kept. */
+function readSource(path: string, images: readonly CaptionedImage[]): DataSource {
+  const artists = new Set(images.map(({ artist }) => artist))
   try {
     const text = readFileSync(path)
-    const { attributions } = JSON.parse(text.toString('utf8')) as { attributions?: unknown }
-    return { sha256: createHash('sha256').update(text).digest('hex'), attributions: attributions ?? [] }
+    const { attributions = [] } = JSON.parse(text.toString('utf8')) as { attributions?: Attribution[] }
+    return { sha256: createHash('sha256').update(text).digest('hex'), attributions: attributions.filter(({ id }) => artists.has(id)) }
   } catch (error) {
     throw new Error(message(path, 'must be a readable data manifest', errorText(error)), { cause: error })
   }

@@ -1,17 +1,81 @@
-/** The rows of metrics.jsonl, one JSON object a line: starts, steps, evaluations. */
-import { readFileSync } from 'node:fs'
+/**
+ * metrics.jsonl of a run: one JSON object a line for every start, step and evaluation, in order. Rows of steps that a
+ * resumed run does again are removed first, so each step stands there once. A number that is not finite reads null.
+ */
+import { appendFileSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { errorText, message } from '../base/errors.ts'
 import type { StartRow } from './record.ts'
 import type { StepReport, ValidationReport } from './trainer.ts'
 
-/** Times are seconds since the process began its part of the run. */
-export type MetricsRow =
-  | StartRow
-  | ({ kind: 'step'; seconds: number; pictures?: number[] } & StepReport)
-  | ({ kind: 'evaluation'; seconds: number } & ValidationReport)
+export interface StepRow extends StepReport {
+  kind: 'step'
+  /** Since the process began its part of the run. */
+  seconds: number
+  /** Ids of the images of a step that was skipped. */
+  pictures?: (string | number)[]
+}
 
-/** The rows of a metrics file, whole lines only: a crash may have cut the last. */
+export interface EvaluationRow extends ValidationReport {
+  kind: 'evaluation'
+  seconds: number
+}
+
+export type MetricsRow = StartRow | StepRow | EvaluationRow
+
+export class Metrics {
+  private readonly path: string
+  private readonly started = performance.now()
+
+  constructor(path: string) {
+    this.path = path
+  }
+
+  /** Seconds since this process began its part of the run, to the millisecond. */
+  get seconds(): number {
+    return Math.round(performance.now() - this.started) / 1000
+  }
+
+  /** Appends a row. Throws an Error that names the file where it cannot be written. */
+  add(row: MetricsRow): void {
+    attempt(this.path, 'be written', () => appendFileSync(this.path, lineOf(row)))
+  }
+
+  /** All rows; none where there is no file. */
+  read(): MetricsRow[] {
+    return existsSync(this.path) ? readMetrics(this.path) : []
+  }
+
+  /** Removes rows behind `step`. A kill in the midst leaves the old file. */
+  cut(step: number): void {
+    const rows = this.read().filter((row) => row.step <= step)
+    const temporary = `${this.path}.tmp`
+    attempt(this.path, 'be written', () => {
+      writeFileSync(temporary, rows.map(lineOf).join(''))
+      renameSync(temporary, this.path)
+    })
+  }
+}
+
+/**
+ * The rows of a metrics file, whole lines only: a crash may have cut the last. Throws an Error that names the file and
+ * the line where it cannot be read.
+ */
 export function readMetrics(path: string): MetricsRow[] {
-  const text = readFileSync(path, 'utf8')
+  const text = attempt(path, 'be readable', () => readFileSync(path, 'utf8'))
   const lines = text.slice(0, text.lastIndexOf('\n') + 1).split('\n')
-  return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as MetricsRow)
+  return lines.flatMap((line, i) =>
+    line === '' ? [] : [attempt(path, `hold JSON in line ${i + 1}`, () => JSON.parse(line) as MetricsRow)],
+  )
+}
+
+function lineOf(row: MetricsRow): string {
+  return `${JSON.stringify(row)}\n`
+}
+
+function attempt<T>(path: string, must: string, action: () => T): T {
+  try {
+    return action()
+  } catch (error) {
+    throw new Error(message(path, `must ${must}`, errorText(error)), { cause: error })
+  }
 }

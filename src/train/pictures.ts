@@ -15,6 +15,9 @@ export interface PictureSet {
   pixels(index: number): Uint8Array
 }
 
+/** Pictures that are decoded at a time: sharp works in threads of its own. */
+const AT_ONCE = 8
+
 /** Decodes and resizes; `onPicture` hears of each. Throws where more than 1 % cannot be read. */
 export async function loadPictures(
   executor: Executor,
@@ -26,14 +29,18 @@ export async function loadPictures(
   const bytes = size * size * 3
   const all = new Uint8Array(images.length * bytes)
   const used: CaptionedImage[] = []
-  for (let i = 0; i < images.length; i++) {
-    const picture = await quarantine.read(images, i, async (image) => ({
+  const load = async (i: number): Promise<void> => {
+    const { image, pixels } = await quarantine.read(images, i, async (image) => ({
       image,
       pixels: await decodeImage(image.path),
     }))
-    all.set(resizeImage(executor, picture.pixels, size), i * bytes)
-    used.push(picture.image)
+    all.set(resizeImage(executor, pixels, size), i * bytes)
+    used[i] = image
     onPicture()
+  }
+  for (let from = 0; from < images.length; from += AT_ONCE) {
+    const count = Math.min(AT_ONCE, images.length - from)
+    await Promise.all(Array.from({ length: count }, (_, i) => load(from + i)))
   }
   return { images: used, pixels: (index) => all.subarray(index * bytes, (index + 1) * bytes) }
 }

@@ -41,7 +41,7 @@ export function drawChart({ title, axis, percent, lines }: Chart): string {
     marginBottom: 40,
     ariaLabel: title,
     style: { fontSize: '12px', background: 'none' },
-    x: { label: 'step', labelArrow: 'none', labelAnchor: 'center', ticks: 6, tickSize: 0 },
+    x: { label: 'step', labelArrow: 'none', labelAnchor: 'center', ticks: 6, tickSize: 0, zero: true },
     y: { label: axis, labelArrow: 'none', grid: true, ticks: 6, tickSize: 0, zero: percent, nice: true },
     marks: lines.flatMap(marksOf),
   })

@@ -20,6 +20,9 @@ export interface EvaluationRow {
   step: number
   t2i: Recalls
   i2t: Recalls
+  /** Shares of the ternary weights that are zero, and that changed since the evaluation before. */
+  zeros?: number
+  flips?: number
 }
 
 /** A row of the table of figures: the model, chance, a baseline. */
@@ -131,6 +134,18 @@ function curves(steps: readonly CurveRow[], evaluations: readonly EvaluationRow[
       { label: 'R@5', color: orange, dashed: true, points: series(evaluations, (row) => row.i2t.r5) },
     ]
     charts.push({ title: 'Retrieval on the validation images', axis: 'recall (%)', percent: true, lines })
+  }
+  // Without a ternary weight the shares are no numbers, and null once they were JSON.
+  if (evaluations.some(({ zeros }) => Number.isFinite(zeros))) {
+    const lines = [
+      { label: 'zero', color: blue, points: series(evaluations, (row) => 100 * (row.zeros ?? NaN)) },
+      {
+        label: 'changed since the evaluation before',
+        color: orange,
+        points: series(evaluations, (row) => 100 * (row.flips ?? NaN)),
+      },
+    ]
+    charts.push({ title: 'Ternary weights', axis: 'weights (%)', percent: true, lines })
   }
   if (charts.length === 0) return ''
   return `<section>\n<h2>Curves</h2>\n<div class="charts">\n${charts.map(figure).join('\n')}\n</div>\n</section>`

@@ -2,18 +2,20 @@
  * A training run on disk: steps, evaluations, checkpoints, metrics.jsonl. It can be stopped at any step and killed at
  * any moment; started again it goes on from the newest checkpoint that verifies and ends in the same bytes.
  */
-import { appendFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
-import { message } from '../base/errors.ts'
-import { loadNewest, saveCheckpoint, type Checkpoint } from '../io/checkpoint.ts'
+import { errorText, message, show } from '../base/errors.ts'
+import { loadNewest, saveCheckpoint, type Checkpoint, type FileSystem } from '../io/checkpoint.ts'
 import type { ModelFile } from '../io/model-file.ts'
 import type { SafetensorsDtype, Tensor } from '../io/safetensors.ts'
 import type { Kernels } from '../runtime/kernels.ts'
 import type { TrainConfig } from './config.ts'
 import { loadTrainData } from './data.ts'
-import { readMetrics, type MetricsRow } from './metrics.ts'
+import { Metrics } from './metrics.ts'
 import { startRow } from './record.ts'
+import { writeReport } from './report.ts'
+import { runReport } from './run-report.ts'
 import { Trainer, type StepReport, type ValidationReport } from './trainer.ts'
 
 /** What a checkpoint holds besides tensors. Nothing in it depends on the time or the machine. */
@@ -36,12 +38,14 @@ export interface RunEvents {
 
 export interface RunOptions extends RunEvents {
   kernels: Kernels
-  /** Ends the run after the current step, with a checkpoint. */
+  /** Ends the run after the current step, with a checkpoint and a report; while pictures load, at once. */
   signal?: AbortSignal
   /** Starting values of a new run; a resumed one goes on from its checkpoint. */
   init?: ModelFile
   /** Goes on although the configuration is not that of the checkpoint. */
   allowChangedConfig?: boolean
+  /** What checkpoints are written with: for tests of failures. Default node:fs. */
+  fs?: FileSystem
 }
 
 export interface RunResult {
@@ -51,6 +55,7 @@ export interface RunResult {
 
 /** Not finite this often in a row: the run is lost. */
 const MAX_SKIPPED = 5
+const START: Progress = { step: 0, skipped: 0, skippedInRow: 0, best: null, evaluationsSinceBest: 0 }
 const DTYPES: Record<string, SafetensorsDtype> = { Float32Array: 'F32', Int32Array: 'I32', Uint8Array: 'U8' }
 
 /** Paths of a run below its output folder. */
@@ -60,66 +65,87 @@ export const runPaths = (output: string) => ({
   report: join(output, 'report.html'),
 })
 
+/**
+ * Trains as configured, from the newest checkpoint of the output folder if there is one. Ends with report.html.
+ * Throws where the data or a checkpoint cannot be used, a file cannot be written, or gradients stay infinite.
+ */
 export async function trainRun(config: TrainConfig, options: RunOptions): Promise<RunResult> {
   const { kernels, signal } = options
   mkdirSync(config.output, { recursive: true })
-  const data = await loadTrainData(kernels, config, options.onPictures)
-  const trainer = new Trainer(kernels, config, data)
-  const run = new Run(trainer, options)
+  const data = await loadTrainData(kernels, config, options.onPictures, signal).catch((error: unknown) => {
+    if (signal?.aborted) return null
+    throw error
+  })
+  if (!data) return { progress: { ...START }, reason: 'stopped' }
+  const run = new Run(new Trainer(kernels, config, data), options)
   run.start()
   const reason = await run.loop(signal)
+  await run.report(reason)
   return { progress: run.progress, reason }
 }
 
 class Run {
-  progress: Progress = { step: 0, skipped: 0, skippedInRow: 0, best: null, evaluationsSinceBest: 0 }
+  progress: Progress = { ...START }
   private readonly trainer: Trainer
   private readonly options: RunOptions
   private readonly paths: ReturnType<typeof runPaths>
-  private readonly started = performance.now()
+  private readonly metrics: Metrics
   private saved = -1
 
   constructor(trainer: Trainer, options: RunOptions) {
     this.trainer = trainer
     this.options = options
     this.paths = runPaths(trainer.config.output)
-  }
-
-  private get seconds(): number {
-    return Math.round(performance.now() - this.started) / 1000
+    this.metrics = new Metrics(this.paths.metrics)
   }
 
   /** Resumes from the newest checkpoint, or centres the projections of a new run. */
   start(): void {
-    const checkpoint = loadNewest(this.paths.checkpoints)
+    const checkpoint = loadNewest(this.paths.checkpoints, this.options.fs)
     for (const { path, why } of checkpoint?.skipped ?? []) this.options.onNote?.(`skipped ${path}: ${why}`)
     if (checkpoint) this.restore(checkpoint)
     else if (this.options.init) this.trainer.setParameters(this.options.init)
     else this.trainer.centre()
-    this.cutMetrics()
-    this.log(startRow(this.progress.step, this.trainer.executor.kernels.manifest.isa))
+    this.metrics.cut(this.progress.step)
+    this.metrics.add(startRow(this.progress.step, this.trainer.executor.kernels.manifest.isa))
   }
 
   async loop(signal?: AbortSignal): Promise<RunResult['reason']> {
-    const { config } = this.trainer
-    while (this.progress.step < config.steps) {
+    const { steps, evaluateEvery, checkpointEvery } = this.trainer.config
+    for (;;) {
       // Lets signals and timers in: a step is one long synchronous call.
       await setImmediate()
-      if (signal?.aborted) {
+      const reason = this.reasonToEnd(signal)
+      if (reason) {
         this.save()
-        return 'stopped'
+        return reason
       }
       this.step()
       const { step } = this.progress
-      const last = step === config.steps
-      const better = (step % config.evaluateEvery === 0 || last) && this.evaluate()
-      if (better || last || step % config.checkpointEvery === 0) this.save(better)
-      if (config.patience > 0 && this.progress.evaluationsSinceBest >= config.patience) {
-        this.save()
-        return 'no better for the patience given'
-      }
+      const better = (step % evaluateEvery === 0 || step === steps) && this.evaluate()
+      if (better || step % checkpointEvery === 0) this.save(better)
     }
-    return 'finished'
+  }
+
+  private reasonToEnd(signal?: AbortSignal): RunResult['reason'] | undefined {
+    const { steps, patience } = this.trainer.config
+    const { step, evaluationsSinceBest } = this.progress
+    if (step >= steps) return 'finished'
+    if (patience > 0 && evaluationsSinceBest >= patience) return 'no better for the patience given'
+    return signal?.aborted ? 'stopped' : undefined
+  }
+
+  /** Writes report.html; a run whose checkpoint stands does not fail for want of it. */
+  async report(reason: RunResult['reason']): Promise<void> {
+    const { report } = this.paths
+    try {
+      // The pixel baseline decodes every picture again: nothing to wait for after Ctrl-C.
+      const options = { baseline: reason !== 'stopped' }
+      writeReport(report, await runReport(this.trainer, this.progress, this.metrics.read(), options))
+      this.options.onNote?.(`report: ${report}`)
+    } catch (error) {
+      this.options.onNote?.(`no report: ${errorText(error)}`)
+    }
   }
 
   private step(): void {
@@ -132,18 +158,18 @@ class Run {
     this.progress.skippedInRow = report.skipped ? this.progress.skippedInRow + 1 : 0
     if (report.skipped) this.progress.skipped++
     const batch = report.skipped ? { pictures: this.trainer.picturesOf(report.step) } : {}
-    this.log({ kind: 'step', seconds: this.seconds, ...report, ...batch })
+    this.metrics.add({ kind: 'step', seconds: this.metrics.seconds, ...report, ...batch })
     this.options.onStep?.(report, config.steps, imagesPerSecond)
     if (this.progress.skippedInRow >= MAX_SKIPPED) {
-      const where = `the last ${MAX_SKIPPED} steps up to ${report.step}; their batches stand in ${this.paths.metrics}`
-      throw new Error(message('train', 'gradients must be finite', where))
+      const steps = `those of the last ${MAX_SKIPPED} steps up to ${report.step} were not`
+      throw new Error(message('train', `gradients must be finite; ${steps}, see pictures in ${this.paths.metrics}`))
     }
   }
 
   /** Evaluates; answers whether this is the best so far. */
   private evaluate(): boolean {
     const report = this.trainer.evaluate(this.progress.step)
-    this.log({ kind: 'evaluation', seconds: this.seconds, ...report })
+    this.metrics.add({ kind: 'evaluation', seconds: this.metrics.seconds, ...report })
     this.options.onEvaluation?.(report)
     const { step, meanRecall } = report
     const better = this.progress.best === null || meanRecall > this.progress.best.meanRecall
@@ -163,20 +189,21 @@ class Run {
     tensors.set('vocabulary.kept', { dtype: 'I32', shape: [kept.length], data: Int32Array.from(kept) })
     const metadata = {
       kind: 'checkpoint',
-      config: JSON.stringify(comparable(this.trainer.config)),
+      config: JSON.stringify(comparable(this.trainer)),
       model: JSON.stringify(this.trainer.model),
       source: JSON.stringify(this.trainer.data.source),
       progress: JSON.stringify(this.progress),
       kernels: this.trainer.executor.kernels.manifest.sha256,
     }
-    saveCheckpoint(this.paths.checkpoints, step, tensors, metadata, { best })
+    saveCheckpoint(this.paths.checkpoints, step, tensors, metadata, { best, fs: this.options.fs })
     this.saved = step
   }
 
   private restore({ path, step, tensors, metadata }: Checkpoint): void {
-    const now = JSON.stringify(comparable(this.trainer.config))
+    const now = JSON.stringify(comparable(this.trainer))
     if (metadata.config !== now && !this.options.allowChangedConfig) {
-      throw new Error(message(path, 'must have been made with this configuration', changedKeys(metadata.config, now)))
+      const changed = changedKeys(metadata.config, now)
+      throw new Error(message(path, `must have been made with this configuration; changed: ${changed}`))
     }
     for (const [name, { shape, data }] of this.trainer.states()) {
       const tensor = tensors.get(name)
@@ -192,28 +219,17 @@ class Run {
     if (metadata.kernels !== sha256)
       this.options.onNote?.('the kernels are not those of the checkpoint: last bits may differ')
   }
-
-  /** Removes rows of steps that will run again, and a last line that a crash cut short. */
-  private cutMetrics(): void {
-    const path = this.paths.metrics
-    if (!existsSync(path)) return
-    const kept = readMetrics(path).filter(({ step }) => step <= this.progress.step)
-    writeFileSync(path, kept.map((row) => `${JSON.stringify(row)}\n`).join(''))
-  }
-
-  private log(row: MetricsRow): void {
-    appendFileSync(this.paths.metrics, `${JSON.stringify(row)}\n`)
-  }
 }
 
-/** What must be equal for a run to go on: everything but where it is written. */
-function comparable({ output: _output, data: _data, ...rest }: TrainConfig): unknown {
-  return rest
+/** What must be equal for a run to go on: everything but where files lie. */
+function comparable({ config, data }: Trainer): unknown {
+  const { output: _output, ...rest } = config
+  return { ...rest, data: data.sha256 }
 }
 
 function changedKeys(before: string, now: string): string {
   const [old, fresh] = [JSON.parse(before), JSON.parse(now)] as Record<string, unknown>[]
   const keys = [...new Set([...Object.keys(old), ...Object.keys(fresh)])]
   const changed = keys.filter((key) => JSON.stringify(old[key]) !== JSON.stringify(fresh[key]))
-  return `${changed.map((key) => `${key} ${JSON.stringify(old[key])} -> ${JSON.stringify(fresh[key])}`).join(', ')}`
+  return changed.map((key) => `${key} ${show(old[key])} -> ${show(fresh[key])}`).join(', ')
 }

@@ -3,7 +3,6 @@
  * it is one plan, `trainStep`; with it, `accumulate` runs for each micro-batch and `update` once behind them.
  */
 import { log } from '../base/math.ts'
-import { size } from '../base/shape.ts'
 import { Builder } from '../graph/builder.ts'
 import type { Graph, Value } from '../graph/graph.ts'
 import type { ModelConfig } from '../model/config.ts'
@@ -154,9 +153,4 @@ export function trainGraphs(config: ModelConfig, options: StepOptions): Graph[] 
   update(b, last, null, options.clip)
   for (const [, sum] of last) zero(b, sum)
   return [micro.graph, b.graph]
-}
-
-/** Number of parameters. */
-export function parameterCount(graph: Graph): number {
-  return parameters(graph).reduce((sum, p) => sum + size(p.shape), 0)
 }

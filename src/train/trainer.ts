@@ -6,9 +6,10 @@
 import type { TensorData } from '../base/dtype.ts'
 import { exp } from '../base/math.ts'
 import { Stream, USE } from '../base/rng.ts'
+import { size } from '../base/shape.ts'
 import type { Value } from '../graph/graph.ts'
 import type { ModelFile } from '../io/model-file.ts'
-import { evaluateRetrieval, type RetrievalReport } from '../evaluate/retrieval.ts'
+import { evaluateRetrieval, type RetrievalFeatures, type RetrievalReport } from '../evaluate/retrieval.ts'
 import type { ModelConfig } from '../model/config.ts'
 import { encodeImageGraph, encodeTextGraph } from '../model/bitgen.ts'
 import { initialValue, parameters } from '../model/init.ts'
@@ -93,6 +94,11 @@ export class Trainer {
     return this.executor.tensor(name) as Float32Array
   }
 
+  /** Number of parameters. */
+  get size(): number {
+    return this.parameters.reduce((sum, { shape }) => sum + size(shape), 0)
+  }
+
   /** Every parameter and state, by name: what a checkpoint holds. */
   states(): Map<string, { shape: number[]; data: TensorData }> {
     const entries = this.executor.names('state').map(({ name, shape }) => {
@@ -174,13 +180,13 @@ export class Trainer {
     }
   }
 
-  /** Indices of the pictures of a step: for reports of a step that went wrong. */
-  picturesOf(step: number): number[] {
+  /** Ids of the images of a step: for reports of a step that went wrong. */
+  picturesOf(step: number): (string | number)[] {
     const { accumulate } = this.config
     const micros = Array.from({ length: accumulate }, (_, micro) =>
       this.batches.step((step - 1) * accumulate + micro + 1),
     )
-    return micros.flat().map(({ picture }) => picture)
+    return micros.flat().map(({ picture }) => this.data.train.images[picture].id)
   }
 
   private setControl(plan: string, step: number, rate: number): void {
@@ -208,19 +214,26 @@ export class Trainer {
     executor.run(plan, symbols)
   }
 
-  /** Retrieval on the validation images, one caption each being asked for by every caption. */
-  evaluate(step: number): ValidationReport {
+  /** Every validation caption and image as the model sees them now, for evaluateRetrieval. */
+  validationFeatures(): RetrievalFeatures {
     const { images, pixels } = this.data.validation
-    const texts = images.flatMap(({ captions }) => captions)
-    const report = evaluateRetrieval({
-      text: this.encodeTexts(texts, 'text_features'),
+    return {
+      text: this.encodeTexts(
+        images.flatMap(({ captions }) => captions),
+        'text_features',
+      ),
       image: this.encodeImages(
         images.map((_, i) => pixels(i)),
         'image_features',
       ),
       channels: this.model.channels,
       captionOf: images.flatMap(({ captions }, i) => captions.map(() => i)),
-    })
+    }
+  }
+
+  /** Retrieval on the validation images, and how the ternary weights are. */
+  evaluate(step: number): ValidationReport {
+    const report = evaluateRetrieval(this.validationFeatures())
     const { t2i, i2t } = report
     const meanRecall = (t2i.r1 + t2i.r5 + t2i.r10 + i2t.r1 + i2t.r5 + i2t.r10) / 6
     return { step, ...report, meanRecall, ...this.ternary.look((name) => this.tensor(name)) }

@@ -1,0 +1,138 @@
+/**
+ * What the report of a run (report.ts) shows: the curves of metrics.jsonl, and the model as it stands asked for
+ * pictures of the validation images, beside chance and the pixel baseline. Some seconds for some thousand pictures;
+ * the baseline is left out where it would take minutes.
+ */
+import sharp from 'sharp'
+import { pixelBaseline } from '../data/baseline.ts'
+import { evaluateRetrieval, type RetrievalFeatures } from '../evaluate/retrieval.ts'
+import { towerLinear } from '../model/config.ts'
+import type { EvaluationRow, MetricsRow, StepRow } from './metrics.ts'
+import type { CurveRow, FigureRow, Report, RetrievalRow } from './report.ts'
+import type { Progress } from './run.ts'
+import type { Trainer } from './trainer.ts'
+
+const QUERIES = 12
+const RESULTS = 5
+/** Side of the pictures on the page, in pixels. */
+const THUMBNAIL = 128
+/** A curve has at most so many points: more are not seen, and cost 50 bytes each. */
+const MAX_POINTS = 1000
+/** Pairs of pictures that the baseline may compare: about 10 s. */
+const MAX_PAIRS = 1e7
+
+/** Collects the report of a run after `progress.step` steps. Throws where a picture can no longer be read. */
+export async function runReport(
+  trainer: Trainer,
+  progress: Progress,
+  rows: readonly MetricsRow[],
+  { baseline = true } = {},
+): Promise<Report> {
+  const features = trainer.validationFeatures()
+  return {
+    title: trainer.config.name,
+    about: about(trainer, progress, secondsOf(rows)),
+    steps: thinned(rows.filter((row) => row.kind === 'step')),
+    evaluations: rows.filter((row) => row.kind === 'evaluation'),
+    figures: [...figures(features, progress, rows), ...(baseline ? await baselineRow(trainer) : [])],
+    retrievals: await retrievals(trainer, features),
+  }
+}
+
+function about(trainer: Trainer, { step, skipped }: Progress, seconds: number): string[] {
+  const { config, data, model } = trainer
+  const { batch, accumulate, steps, shufflePairs } = config
+  const concepts = new Set(data.pictures.map(({ concept }) => concept)).size
+  const seen = step * batch * accumulate
+  const isa = trainer.executor.kernels.manifest.isa
+  const number = (value: number) => value.toLocaleString('en')
+  return [
+    `Trained on ${number(data.pictures.length)} pictures of ${number(concepts)} concepts, asked for ` +
+      `${number(data.validation.images.length)} pictures that it was never trained on.`,
+    `${number(trainer.size)} parameters, pictures of ${model.image} x ${model.image} pixels, ` +
+      `vision tower ${towerLinear(model)}.`,
+    `${number(step)} of ${number(steps)} steps of ${number(batch * accumulate)} pictures, ${number(seen)} in all, in ` +
+      `${duration(seconds)} on one thread; seed ${config.seed}, kernels ${isa}.`,
+    ...(shufflePairs ? ['This is the control: pictures come with the captions of other pictures.'] : []),
+    ...(skipped > 0 ? [`${number(skipped)} steps were skipped, because their gradient was not finite.`] : []),
+  ]
+}
+
+function duration(seconds: number): string {
+  if (seconds < 120) return `${Math.round(seconds)} s`
+  const minutes = Math.round(seconds / 60)
+  return minutes < 120 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`
+}
+
+/** Seconds of all parts of a run: they count anew from each start. */
+export function secondsOf(rows: readonly MetricsRow[]): number {
+  let sum = 0
+  let before = 0
+  for (const row of rows) {
+    if (row.kind !== 'start') sum += row.seconds - before
+    before = row.kind === 'start' ? 0 : row.seconds
+  }
+  return sum
+}
+
+/** Means of neighbouring steps where there are more than a curve can show. */
+function thinned(rows: readonly StepRow[]): CurveRow[] {
+  const group = Math.ceil(rows.length / MAX_POINTS)
+  return Array.from({ length: Math.ceil(rows.length / group) || 0 }, (_, i) => {
+    const part = rows.slice(i * group, (i + 1) * group)
+    const mean = (key: 'step' | 'loss' | 'accT2i' | 'accI2t') =>
+      part.reduce((sum, row) => sum + (row[key] ?? NaN), 0) / part.length
+    return { step: mean('step'), loss: mean('loss'), accT2i: mean('accT2i'), accI2t: mean('accI2t') }
+  })
+}
+
+function figures(features: RetrievalFeatures, { step, best }: Progress, rows: readonly MetricsRow[]): FigureRow[] {
+  const { images, captions, t2i, i2t, chance } = evaluateRetrieval(features)
+  const isBest = (row: MetricsRow): row is EvaluationRow => row.kind === 'evaluation' && row.step === best?.step
+  const bestRow = best?.step === step ? undefined : rows.find(isBest)
+  return [
+    { name: `after ${step.toLocaleString('en')} steps`, images, captions, t2i, i2t, model: true },
+    ...(bestRow ? [{ ...bestRow, name: `best, after ${bestRow.step.toLocaleString('en')} steps` }] : []),
+    { name: 'chance', images, captions, t2i: chance.t2i, i2t: chance.i2t },
+  ]
+}
+
+/** The nearest training picture by pixels; nothing where no concept is known, or comparing takes too long. */
+async function baselineRow({ data }: Trainer): Promise<FigureRow[]> {
+  const [known, queries] = [data.train.images, data.validation.images]
+  const concepts = new Set(known.map(({ concept }) => concept))
+  if (known.length * queries.length > MAX_PAIRS || !queries.some(({ concept }) => concepts.has(concept))) return []
+  const { n, t2i, i2t } = await pixelBaseline(queries, known)
+  const percent = ({ at1, at5, at10 }: typeof t2i) => ({ r1: 100 * at1, r5: 100 * at5, r10: 100 * at10 })
+  const captions = new Set(queries.map(({ concept }) => concept)).size
+  return [{ name: 'nearest training picture by pixels', images: n, captions, t2i: percent(t2i), i2t: percent(i2t) }]
+}
+
+/** Captions at equal distances through the validation set, with the pictures that come first. */
+async function retrievals(trainer: Trainer, features: RetrievalFeatures): Promise<RetrievalRow[]> {
+  const { text, image, channels, captionOf } = features
+  const { images } = trainer.data.validation
+  const captions = images.flatMap((one) => one.captions)
+  const count = Math.min(QUERIES, captions.length)
+  const rows: RetrievalRow[] = []
+  for (let q = 0; q < count; q++) {
+    const at = Math.floor(((q + 0.5) * captions.length) / count)
+    const scores = images.map((_, i) => {
+      let score = 0
+      for (let c = 0; c < channels; c++) score += text[at * channels + c] * image[i * channels + c]
+      return score
+    })
+    const order = scores.map((_, i) => i).sort((a, b) => scores[b] - scores[a])
+    const results = order.slice(0, RESULTS).map(async (i) => {
+      return { png: await thumbnailPng(images[i].path), score: scores[i], correct: captionOf[at] === i }
+    })
+    rows.push({ query: captions[at], results: await Promise.all(results) })
+  }
+  return rows
+}
+
+async function thumbnailPng(path: string): Promise<Uint8Array> {
+  const options = { fit: 'contain', background: '#fff', withoutEnlargement: true } as const
+  const picture = sharp(path, { autoOrient: true }).resize(THUMBNAIL, THUMBNAIL, options)
+  return picture.flatten({ background: '#fff' }).png().toBuffer()
+}
