@@ -88,7 +88,7 @@ writeCaptions('train.json', entries.slice(0, 6))
 writeCaptions('validation.json', entries.slice(6))
 
 function writeConfig(name: string, changes: object): string {
-  const vision = { hidden: 32, depth: 1, heads: 2, patch: 8, stem: [], storedImage: 32 }
+  const vision = { hidden: 32, depth: 1, heads: 2, stem: [8, 8, 8], storedImage: 32 }
   const sizes = { channels: 32, heads: 2, ffn: 32, textLayers: 1, fusionLayers: 1, maxLength: 16, image: 32 }
   const config = {
     name,
@@ -160,7 +160,7 @@ test('info says what the file holds', async () => {
   assert.match(out, /^short\n/)
   assert.match(out, new RegExp(`kernels +${isa}\n`))
   assert.match(out, `${(readFileSync(MODEL).length / 1e3).toFixed(1)} kB, ${MODEL}`)
-  assert.match(out, `${(memory.total / 1e6).toFixed(2)} MB beside the pictures`)
+  assert.match(out, `${(memory.total / 1e3).toFixed(1)} kB beside the pictures`)
   assert.match(out, '3 steps, 12 images, seed 0')
   const { total, ...parts } = parameters
   assert.is(
@@ -330,7 +330,7 @@ for (const [args, error] of [
 
 for (const [args, error] of [
   [['info', '--model', at('none')], at('none')],
-  [['info', '--model', ANNOTATIONS], ANNOTATIONS],
+  [['info', '--model', ANNOTATIONS], `${ANNOTATIONS}: must be a model file`],
   [['similarity', '--model', MODEL, ANNOTATIONS, 'text'], 'decodeImage'],
   [['search', '--model', MODEL, '--images', at('none'), 'x'], 'must be a readable folder'],
   [['search', '--model', MODEL, '--images', at('short'), 'x'], 'must hold pictures'],
@@ -338,7 +338,7 @@ for (const [args, error] of [
   [['evaluate', '--model', MODEL, '--images', dir, '--annotations', at('none')], 'must be a readable JSON file'],
   [['train', '--config', at('none')], 'must be a readable JSON file'],
   [['train', '--config', at('short.json'), '--init', ANNOTATIONS], 'must be a model file'],
-  [['export', '--checkpoint', MODEL, '--out', at('x')], MODEL],
+  [['export', '--checkpoint', MODEL, '--out', at('x')], `${MODEL}: must be a checkpoint`],
 ] as [string[], string][]) {
   test(`exits with 1: ${args.join(' ').replaceAll(dir, '')}`, async () => {
     const { code, out, err } = await bitgen(...args)

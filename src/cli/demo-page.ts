@@ -135,7 +135,7 @@ ${rows.map(row).join('\n')}
 <p class="note">How often, in percent, the right one of ${count(images)} is the first, among the first 5, the first 10; and
 its median place. One name for each picture; ties count against the model. The standard error is at most ${error} points.
 The float twin is the same network, trained in the same way without ternary weights; “nearest by pixels” takes the concept
-of the most similar training picture. Recorded when the model was made.</p>
+of the most similar training picture; a control is trained for a short while on pictures with captions of others. Recorded when the model was made.</p>
 </section>`
 }
 

@@ -42,8 +42,7 @@ function describe(model: BitGen, source: string): string {
   const credits = attributions(manifest).map(
     ({ title, author, licence, url }) => `${title}, ${author}, ${licence}, ${url}`,
   )
-  if (credits.length > 0)
-    sections.push(`artwork of the data set, training and validation\n${indent(credits.join('\n'))}`)
+  if (credits.length > 0) sections.push(`artwork of the data set\n${indent(credits.join('\n'))}`)
   return sections.join('\n\n')
 }
 
