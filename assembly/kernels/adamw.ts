@@ -5,7 +5,6 @@
  */
 import { axpy, bytes } from '../lib/lanes'
 
-@inline
 function skips(touchedAt: usize, row: i32): bool {
   return touchedAt != 0 && load<u8>(touchedAt + <usize>row) == 0
 }
@@ -26,7 +25,10 @@ export function accumulate__f32(xAt: usize, touchedAt: usize, sumAt: usize, M: i
 function squares(x: usize, n: i32): f64 {
   const whole = bytes(n & ~3)
   const end = bytes(n)
-  let l0: f64 = 0, l1: f64 = 0, l2: f64 = 0, l3: f64 = 0
+  let l0: f64 = 0,
+    l1: f64 = 0,
+    l2: f64 = 0,
+    l3: f64 = 0
   let i: usize = 0
   if (ASC_FEATURE_SIMD) {
     let low = f64x2.splat(0)
@@ -55,7 +57,6 @@ function squares(x: usize, n: i32): f64 {
   return l0 + l1 + (l2 + l3)
 }
 
-@inline
 function square(x: f32): f64 {
   return <f64>x * <f64>x
 }
@@ -80,8 +81,17 @@ export function clip_factor__f32(sumAt: usize, normAt: usize, clip: f32): void {
  * `controlAt` in the order of ADAM_CONTROL in ops/adamw.ts; `norm` is {norm, factor}. Nothing changes if it is NaN.
  */
 export function adamw__f32(
-  gAt: usize, controlAt: usize, normAt: usize, touchedAt: usize, pAt: usize, mAt: usize, vAt: usize,
-  M: i32, K: i32, decays: i32, rate: f32,
+  gAt: usize,
+  controlAt: usize,
+  normAt: usize,
+  touchedAt: usize,
+  pAt: usize,
+  mAt: usize,
+  vAt: usize,
+  M: i32,
+  K: i32,
+  decays: i32,
+  rate: f32,
 ): void {
   const factor = load<f32>(normAt, 4)
   if (factor != factor) return
@@ -104,8 +114,20 @@ export function adamw__f32(
 }
 
 function updateRow(
-  g: usize, p: usize, m: usize, v: usize, n: i32, factor: f32,
-  b1: f32, rest1: f32, b2: f32, rest2: f32, step: f32, c2: f32, eps: f32, decay: f32,
+  g: usize,
+  p: usize,
+  m: usize,
+  v: usize,
+  n: i32,
+  factor: f32,
+  b1: f32,
+  rest1: f32,
+  b2: f32,
+  rest2: f32,
+  step: f32,
+  c2: f32,
+  eps: f32,
+  decay: f32,
 ): void {
   let i: usize = 0
   if (ASC_FEATURE_SIMD) {

@@ -21,7 +21,6 @@ const SUM: usize = 4
 const POSITIVES: usize = 8
 const POSITIVE_SCORES: usize = 12
 
-@inline
 function role(mode: i32, same: bool, own: bool): i32 {
   if (mode == CONCEPTS) return same ? POSITIVE : NEGATIVE
   if (own) return mode == SINGLE ? POSITIVE : ABSENT
@@ -59,15 +58,23 @@ function sumExp(scoresAt: usize, idsAt: usize, most: f32, n: i32, id: i32, own: 
 }
 
 /** Filled columns of the queue; 0 without one. Never more than it holds, whatever the counter says. */
-@inline
 function filledColumns(filledAt: usize, Q: i32): i32 {
   return filledAt ? min(load<i32>(filledAt), Q) : 0
 }
 
 /** loss = mean over rows with positives of log(sum of exponentials) - mean of the positive logits; saves rows [B,4]. */
 export function contrast_loss__f32(
-  scoresAt: usize, queueScoresAt: usize, logTAt: usize, idsAt: usize, queueIdsAt: usize, filledAt: usize,
-  lossAt: usize, rowsAt: usize, B: i32, Q: i32, mode: i32,
+  scoresAt: usize,
+  queueScoresAt: usize,
+  logTAt: usize,
+  idsAt: usize,
+  queueIdsAt: usize,
+  filledAt: usize,
+  lossAt: usize,
+  rowsAt: usize,
+  B: i32,
+  Q: i32,
+  mode: i32,
 ): void {
   const inverse = exp(-load<f32>(logTAt))
   const filled = filledColumns(filledAt, Q)
@@ -102,8 +109,16 @@ export function contrast_loss__f32(
  * where logits relative to the largest do as well, since the gradients of the logits of a row sum to 0.
  */
 function backRow(
-  scoresAt: usize, idsAt: usize, rowAt: usize, dscoresAt: usize,
-  n: i32, id: i32, own: i32, mode: i32, inverse: f32, weight: f32,
+  scoresAt: usize,
+  idsAt: usize,
+  rowAt: usize,
+  dscoresAt: usize,
+  n: i32,
+  id: i32,
+  own: i32,
+  mode: i32,
+  inverse: f32,
+  weight: f32,
 ): f64 {
   const most = load<f32>(rowAt)
   const scale: f32 = 1 / load<f32>(rowAt, SUM)
@@ -124,8 +139,20 @@ function backRow(
 
 /** Gradients of scores [B,B], queue scores [B,Q] (0 behind the filled part) and logT [1] from saved rows [B,4]. */
 export function contrast_loss_grad__f32(
-  dlossAt: usize, scoresAt: usize, queueScoresAt: usize, logTAt: usize, idsAt: usize, queueIdsAt: usize,
-  filledAt: usize, rowsAt: usize, dscoresAt: usize, dqueueScoresAt: usize, dlogTAt: usize, B: i32, Q: i32, mode: i32,
+  dlossAt: usize,
+  scoresAt: usize,
+  queueScoresAt: usize,
+  logTAt: usize,
+  idsAt: usize,
+  queueIdsAt: usize,
+  filledAt: usize,
+  rowsAt: usize,
+  dscoresAt: usize,
+  dqueueScoresAt: usize,
+  dlogTAt: usize,
+  B: i32,
+  Q: i32,
+  mode: i32,
 ): void {
   const inverse = exp(-load<f32>(logTAt))
   const filled = filledColumns(filledAt, Q)

@@ -7,7 +7,10 @@ import { bytes } from '../lib/lanes'
 /** gamma = max(mean|W|, 1e-5), codes = clip(round(W/gamma), -1, 1) of w[N,K]. The mean is summed in f64, four lanes. */
 export function ternarize__f32(wAt: usize, packedAt: usize, gammaAt: usize, N: i32, K: i32): void {
   const n = N * K
-  let s0: f64 = 0, s1: f64 = 0, s2: f64 = 0, s3: f64 = 0
+  let s0: f64 = 0,
+    s1: f64 = 0,
+    s2: f64 = 0,
+    s3: f64 = 0
   let i = 0
   for (; i + 4 <= n; i += 4) {
     const at = wAt + bytes(i)
@@ -35,7 +38,7 @@ export function ternarize__f32(wAt: usize, packedAt: usize, gammaAt: usize, N: i
           }
           codes |= code << (((p & 1) << 3) + ((p >> 1) << 1))
         }
-        store<u16>(packedAt + (<usize>j << 1), <u16>codes)
+        store<u16>(packedAt + ((<usize>j) << 1), <u16>codes)
       }
       packedAt += 16
     }
@@ -47,9 +50,9 @@ export function unpack_ternary__t2(packedAt: usize, gammaAt: usize, wAt: usize, 
   const gamma = load<f32>(gammaAt)
   const blocks = (K + 7) >> 3
   for (let n = 0; n < N; n++) {
-    const row = packedAt + (<usize>((n >> 3) * blocks) << 4) + (<usize>(n & 7) << 1)
+    const row = packedAt + ((<usize>((n >> 3) * blocks)) << 4) + ((<usize>(n & 7)) << 1)
     for (let k = 0; k < K; k++) {
-      const codes = <i32>load<u16>(row + (<usize>(k >> 3) << 4))
+      const codes = <i32>load<u16>(row + ((<usize>(k >> 3)) << 4))
       const code = (codes >> (((k & 1) << 3) + (((k & 7) >> 1) << 1))) & 3
       store<f32>(wAt + bytes(n * K + k), gamma * <f32>(code - 1))
     }

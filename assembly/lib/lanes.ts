@@ -4,9 +4,8 @@
  */
 
 /** Bytes of n f32. */
-@inline
 export function bytes(n: i32): usize {
-  return <usize>n << 2
+  return (<usize>n) << 2
 }
 
 function combine(l0: f32, l1: f32, l2: f32, l3: f32): f32 {
@@ -17,7 +16,10 @@ function combine(l0: f32, l1: f32, l2: f32, l3: f32): f32 {
 export function dot(a: usize, b: usize, n: i32): f32 {
   const whole = bytes(n & ~3)
   const end = bytes(n)
-  let l0: f32 = 0, l1: f32 = 0, l2: f32 = 0, l3: f32 = 0
+  let l0: f32 = 0,
+    l1: f32 = 0,
+    l2: f32 = 0,
+    l3: f32 = 0
   let i: usize = 0
   if (ASC_FEATURE_SIMD) {
     let sum = f32x4.splat(0)
@@ -47,7 +49,10 @@ export function sumSquares(a: usize, n: i32): f32 {
 export function sum(a: usize, n: i32): f32 {
   const whole = bytes(n & ~3)
   const end = bytes(n)
-  let l0: f32 = 0, l1: f32 = 0, l2: f32 = 0, l3: f32 = 0
+  let l0: f32 = 0,
+    l1: f32 = 0,
+    l2: f32 = 0,
+    l3: f32 = 0
   let i: usize = 0
   if (ASC_FEATURE_SIMD) {
     let sum = f32x4.splat(0)
@@ -74,7 +79,10 @@ export function sum(a: usize, n: i32): f32 {
 export function sumSquaresAbout(a: usize, mean: f32, n: i32): f32 {
   const whole = bytes(n & ~3)
   const end = bytes(n)
-  let l0: f32 = 0, l1: f32 = 0, l2: f32 = 0, l3: f32 = 0
+  let l0: f32 = 0,
+    l1: f32 = 0,
+    l2: f32 = 0,
+    l3: f32 = 0
   let i: usize = 0
   if (ASC_FEATURE_SIMD) {
     let sum = f32x4.splat(0)

@@ -93,7 +93,7 @@ export async function loadTrainData(
 
 /** The set without the images that stand in for bad ones: where every image is asked for, one may not be there twice. */
 function eachOnce({ images, pixels }: PictureSet): PictureSet {
-  const first = [...new Map(images.map(({ path }, i) => [path, i] as const).toReversed()).values()].toReversed()
+  const first = [...new Set(images)].map((image) => images.indexOf(image))
   return { images: first.map((i) => images[i]), pixels: (index) => pixels(first[index]) }
 }
 
@@ -120,7 +120,10 @@ function readSource(path: string, images: readonly CaptionedImage[]): DataSource
   try {
     const text = readFileSync(path)
     const { attributions = [] } = JSON.parse(text.toString('utf8')) as { attributions?: Attribution[] }
-    return { sha256: createHash('sha256').update(text).digest('hex'), attributions: attributions.filter(({ id }) => artists.has(id)) }
+    return {
+      sha256: createHash('sha256').update(text).digest('hex'),
+      attributions: attributions.filter(({ id }) => artists.has(id)),
+    }
   } catch (error) {
     throw new Error(message(path, 'must be a readable data manifest', errorText(error)), { cause: error })
   }
