@@ -8,6 +8,7 @@ import { resolve } from 'node:path'
 import { message } from '../base/errors.ts'
 import { readTrainConfig, trainRun, type RunOptions, type RunResult, type TrainConfig } from '../index.ts'
 import { readModelFile, type ModelFile } from '../io/model-file.ts'
+import { readSafetensors, verifyData } from '../io/safetensors.ts'
 import { KERNELS } from '../kernels.ts'
 import { loadKernels } from '../runtime/load.ts'
 import { runPaths, type RunEvents } from '../train/run.ts'
@@ -38,13 +39,16 @@ export function addTrain(cli: CAC): void {
         throw new UsageError(message('--allow-changed-config', 'must have no value', allowChangedConfig))
       }
       const init = option(options, 'init')
-      await train(config, { allowChangedConfig, init: init === undefined ? undefined : readModel(init) })
+      await train(config, { allowChangedConfig, init: init === undefined ? undefined : await readModel(init) })
     })
 }
 
-function readModel(path: string): ModelFile {
+async function readModel(path: string): Promise<ModelFile> {
   try {
-    return readModelFile(readFileSync(path))
+    const bytes = readFileSync(path)
+    const file = readModelFile(bytes)
+    await verifyData(bytes, readSafetensors(bytes).metadata)
+    return file
   } catch (error) {
     throw errorAt(path, 'must be a model file', error)
   }
