@@ -1,6 +1,7 @@
 /**
  * `bitgen train`: a run with progress on the terminal. The first Ctrl-C (or SIGTERM) finishes the step, saves and exits
- * with 0; the same command goes on from there. Steps block the process for seconds, so no parent may ask it for more.
+ * with 0; the same command goes on from there. A step answers no signal for seconds, so the process must not be the
+ * child of one that kills what does not answer at once: the command `tsx` does, `node --import tsx` does not.
  */
 import type { CAC } from 'cac'
 import { readFileSync } from 'node:fs'
