@@ -9,7 +9,9 @@ import { errorText, message, show } from '../base/errors.ts'
 import { loadNewest, saveCheckpoint, type Checkpoint, type FileSystem } from '../io/checkpoint.ts'
 import type { ModelFile } from '../io/model-file.ts'
 import type { SafetensorsDtype, Tensor } from '../io/safetensors.ts'
+import { KERNELS } from '../kernels.ts'
 import type { Kernels } from '../runtime/kernels.ts'
+import { loadKernels } from '../runtime/load.ts'
 import type { TrainConfig } from './config.ts'
 import { loadTrainData } from './data.ts'
 import { Metrics } from './metrics.ts'
@@ -37,7 +39,8 @@ export interface RunEvents {
 }
 
 export interface RunOptions extends RunEvents {
-  kernels: Kernels
+  /** Default: the best that work here. */
+  kernels?: Kernels
   /** Ends the run after the current step, with a checkpoint and a report; while pictures load, at once. */
   signal?: AbortSignal
   /** Starting values of a new run; a resumed one goes on from its checkpoint. */
@@ -67,10 +70,11 @@ export const runPaths = (output: string) => ({
 
 /**
  * Trains as configured, from the newest checkpoint of the output folder if there is one. Ends with report.html.
- * Throws where the data or a checkpoint cannot be used, a file cannot be written, or gradients stay infinite.
+ * Throws where no kernels work here, the data or a checkpoint cannot be used, a file cannot be written, or gradients
+ * stay infinite.
  */
-export async function trainRun(config: TrainConfig, options: RunOptions): Promise<RunResult> {
-  const { kernels, signal } = options
+export async function trainRun(config: TrainConfig, options: RunOptions = {}): Promise<RunResult> {
+  const { kernels = await loadKernels({ sources: KERNELS }), signal } = options
   mkdirSync(config.output, { recursive: true })
   const data = await loadTrainData(kernels, config, options.onPictures, signal).catch((error: unknown) => {
     if (signal?.aborted) return null
