@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { errorText, message, show } from '../base/errors.ts'
 import { loadNewest, saveCheckpoint, type Checkpoint, type FileSystem } from '../io/checkpoint.ts'
-import type { ModelFile } from '../io/model-file.ts'
+import { KEPT, type ModelFile } from '../io/model-file.ts'
 import type { SafetensorsDtype, Tensor } from '../io/safetensors.ts'
 import { KERNELS } from '../kernels.ts'
 import type { Kernels } from '../runtime/kernels.ts'
@@ -190,7 +190,7 @@ class Run {
       tensors.set(name, { dtype: DTYPES[data.constructor.name], shape, data: data as Tensor['data'] })
     }
     const kept = this.trainer.data.seen.kept
-    tensors.set('vocabulary.kept', { dtype: 'I32', shape: [kept.length], data: Int32Array.from(kept) })
+    tensors.set(KEPT, { dtype: 'I32', shape: [kept.length], data: Int32Array.from(kept) })
     const metadata = {
       kind: 'checkpoint',
       config: JSON.stringify(comparable(this.trainer)),
