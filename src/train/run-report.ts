@@ -4,7 +4,7 @@
  * the baseline is left out where it would take minutes.
  */
 import sharp from 'sharp'
-import { pixelBaseline } from '../data/baseline.ts'
+import { pixelBaseline } from '../evaluate/baseline.ts'
 import { evaluateRetrieval, type RetrievalFeatures } from '../evaluate/retrieval.ts'
 import { stemLinear, towerLinear } from '../model/config.ts'
 import { secondsOf, type EvaluationRow, type MetricsRow, type StepRow } from './metrics.ts'
@@ -94,9 +94,8 @@ async function baselineRow({ data }: Trainer): Promise<FigureRow[]> {
   const concepts = new Set(known.map(({ concept }) => concept))
   if (known.length * queries.length > MAX_PAIRS || !queries.some(({ concept }) => concepts.has(concept))) return []
   const { n, t2i, i2t } = await pixelBaseline(queries, known)
-  const percent = ({ at1, at5, at10 }: typeof t2i) => ({ r1: 100 * at1, r5: 100 * at5, r10: 100 * at10 })
   const captions = new Set(queries.map(({ concept }) => concept)).size
-  return [{ name: 'nearest training picture by pixels', images: n, captions, t2i: percent(t2i), i2t: percent(i2t) }]
+  return [{ name: 'nearest training picture by pixels', images: n, captions, t2i, i2t }]
 }
 
 /** Captions at equal distances through the validation set, with the pictures that come first. */
