@@ -13,7 +13,7 @@ export interface KernelSource {
   load(): Promise<{ wasm: Uint8Array<ArrayBuffer>; manifest: Manifest }>
 }
 
-export interface LoadOptions {
+export interface KernelOptions {
   sources: readonly KernelSource[]
   /** Only this instruction set will do. Default: the environment variable BITGEN_TARGET, else the best that works. */
   target?: Isa
@@ -59,7 +59,7 @@ function targetOfEnvironment(): string | undefined {
  * Loads the best module that works. Throws a RangeError for a target that is no instruction set, and an Error that
  * names every reason where none works, or the forced one does not.
  */
-export async function loadKernels(options: LoadOptions): Promise<Kernels> {
+export async function loadKernels(options: KernelOptions): Promise<Kernels> {
   const { sources, target = targetOfEnvironment(), log } = options
   if (target !== undefined)
     requireThat((ISAS as readonly string[]).includes(target), 'target', `must be one of ${ISAS.join(', ')}`, target)

@@ -12,7 +12,7 @@ import { decodeHalf } from '../quant/half.ts'
 import { decodeRows } from '../quant/rows.ts'
 import { batchIds, VOCABULARY, VocabularyMap } from '../text/vocabulary.ts'
 import { Executor, type MemoryUse } from './execute.ts'
-import { loadKernels, type LoadOptions } from './load.ts'
+import { loadKernels, type KernelOptions } from './load.ts'
 import { resizeImage, writePixels } from './preprocess.ts'
 
 /** Rows of numbers. */
@@ -60,7 +60,7 @@ export class Session {
   }
 
   /** Checks the file, chooses kernels, lays out memory. Throws where the file is damaged or no kernels work here. */
-  static async open(bytes: Uint8Array, options: LoadOptions): Promise<Session> {
+  static async open(bytes: Uint8Array, options: KernelOptions): Promise<Session> {
     const file = readModelFile(bytes)
     await verifyData(bytes, { sha256: readDigest(bytes) })
     const executor = new Executor(await loadKernels(options), file.plans)
