@@ -56,9 +56,12 @@ export function rateFactor({ name }: Value): number {
 export const momentNames = (name: string) => [`adam.m.${name}`, `adam.v.${name}`] as const
 
 interface Forward {
-  t: Value
-  i: Value
-  ids: Value
+  /** [B,C], unit rows. */
+  textFeatures: Value
+  imageFeatures: Value
+  /** [B] i32: what each pair is of; equal ones are positives, or masked. */
+  concepts: Value
+  /** By the id of the parameter. */
   gradients: Map<number, Value>
   touched: Value | null
   queue: QueueStates | null
@@ -70,26 +73,26 @@ interface QueueStates extends Queue {
 
 /** Forward, losses and gradients, with losses and accuracies as outputs. */
 function forward(b: Builder, config: ModelConfig, options: StepOptions, sparse: boolean): Forward {
-  const tokens = b.input('ids', ['B', 'T'], 'i32')
+  const ids = b.input('ids', ['B', 'T'], 'i32')
   const lengths = b.input('lengths', ['B'], 'i32')
   const pixels = b.input('pixels', ['B', 3, config.image, config.image])
-  const ids = b.input('concepts', ['B'], 'i32')
-  const touched = sparse ? markTouched(b, b.state('touched', [config.vocabulary], 'u8'), tokens) : null
-  const h = encodeText(b, config, tokens, lengths, touched)
+  const concepts = b.input('concepts', ['B'], 'i32')
+  const touched = sparse ? markTouched(b, b.state('touched', [config.vocabulary], 'u8'), ids) : null
+  const h = encodeText(b, config, ids, lengths, touched)
   const w = encodeImage(b, config, visionTokens(b, config, pixels))
-  const t = features(b, textProjection(b, config, h, lengths))
-  const i = features(b, imageProjection(b, config, w))
+  const textFeatures = features(b, textProjection(b, config, h, lengths))
+  const imageFeatures = features(b, imageProjection(b, config, w))
   const queue = options.queue > 0 ? queueStates(b, config, options.queue) : null
-  const losses = contrastLosses(b, t, i, ids, { ...options, queue })
+  const losses = contrastLosses(b, textFeatures, imageFeatures, concepts, { ...options, queue })
   const gradients = backward(b, losses.total, parameters(b.graph))
   b.output('loss', losses.total)
   if (losses.imageContrast) {
     b.output('itc', losses.itc)
     b.output('image_contrast', losses.imageContrast)
   }
-  b.output('acc_t2i', retrievalAccuracy(b, losses.t2i, ids))
-  b.output('acc_i2t', retrievalAccuracy(b, losses.i2t, ids))
-  return { t, i, ids, gradients, touched, queue }
+  b.output('acc_t2i', retrievalAccuracy(b, losses.t2i, concepts))
+  b.output('acc_i2t', retrievalAccuracy(b, losses.i2t, concepts))
+  return { textFeatures, imageFeatures, concepts, gradients, touched, queue }
 }
 
 function queueStates(b: Builder, config: ModelConfig, rows: number): QueueStates {
@@ -120,12 +123,12 @@ function update(b: Builder, gradients: readonly [Value, Value][], touched: Value
   }
 }
 
-function push(b: Builder, { queue, t, i, ids }: Forward): void {
-  if (queue) enqueue(b, queue, t, i, ids)
+function pushToQueue(b: Builder, { queue, textFeatures, imageFeatures, concepts }: Forward): void {
+  if (queue) enqueue(b, queue, textFeatures, imageFeatures, concepts)
 }
 
 /** Parameters with their gradients; those that the loss does not depend on are left out. */
-function pairs(graph: Graph, gradients: Map<number, Value>): [Value, Value][] {
+function withGradients(graph: Graph, gradients: Map<number, Value>): [Value, Value][] {
   return parameters(graph).flatMap((p): [Value, Value][] => (gradients.has(p.id) ? [[p, gradients.get(p.id)!]] : []))
 }
 
@@ -138,16 +141,16 @@ export function trainGraphs(config: ModelConfig, options: StepOptions): Graph[] 
   if (options.accumulate === 1) {
     const b = new Builder('trainStep')
     const result = forward(b, config, options, true)
-    update(b, pairs(b.graph, result.gradients), result.touched, options.clip)
-    push(b, result)
+    update(b, withGradients(b.graph, result.gradients), result.touched, options.clip)
+    pushToQueue(b, result)
     return [b.graph]
   }
   const micro = new Builder('accumulate')
   // Rows of the vocabulary that only a later micro-batch reaches need a sum from the first on: gradients are dense here.
   const result = forward(micro, config, options, false)
-  const sums = pairs(micro.graph, result.gradients)
+  const sums = withGradients(micro.graph, result.gradients)
   for (const [p, g] of sums) accumulate(micro, micro.state(`sum.${p.name}`, p.shape), g, 1 / options.accumulate)
-  push(micro, result)
+  pushToQueue(micro, result)
   const b = new Builder('update')
   const last = sums.map(([p]): [Value, Value] => [b.parameter(p.name!, p.shape), b.state(`sum.${p.name}`, p.shape)])
   update(b, last, null, options.clip)
