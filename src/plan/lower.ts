@@ -6,7 +6,7 @@
 import type { Arg, Call, Plan, PlanBuffer, Segment } from '../abi.ts'
 import { packedBytes } from '../abi.ts'
 import { elementBytes } from '../base/dtype.ts'
-import { evaluate, fixed, rows, size, symbolsIn, type Symbols } from '../base/shape.ts'
+import { evaluate, fixed, rows, size, symbolsIn, type Dim, type Symbols } from '../base/shape.ts'
 import { requireThat } from '../base/errors.ts'
 import type { Graph, Lowering, Node, Type, Value } from '../graph/graph.ts'
 import { assignOffsets, type Lifetime } from './memory.ts'
@@ -69,111 +69,184 @@ function live(graph: Graph, wanted: Iterable<Value>, stopAt: (value: Value) => b
   return graph.nodes.filter((node) => needed.has(node))
 }
 
-export function lower(graph: Graph, options: LowerOptions): Plan {
-  const { symbols, part = 'all' } = options
-  const prepared = part === 'all' ? new Set<Value>() : preparedValues(graph)
-  const isLeaf = (value: Value) => !value.node || (part === 'run' && prepared.has(value))
-  let outputs = new Map(graph.outputs)
-  if (part === 'prepare') {
-    outputs = new Map()
-    const running = live(graph, graph.outputs.values(), (value) => prepared.has(value))
-    const used = [...running.flatMap((node) => node.inputs), ...graph.outputs.values()]
-    for (const value of used) {
-      const own = value && viewed(value)
-      if (own?.node && prepared.has(own)) outputs.set(preparedName(own), own)
-    }
+/** What `prepare` computes for `run`: prepared values that running nodes or outputs use, by the name of the weight. */
+function preparedOutputs(graph: Graph, prepared: ReadonlySet<Value>): Map<string, Value> {
+  const running = live(graph, graph.outputs.values(), (value) => prepared.has(value))
+  const outputs = new Map<string, Value>()
+  for (const value of [...running.flatMap((node) => node.inputs), ...graph.outputs.values()]) {
+    const own = value && viewed(value)
+    if (own?.node && prepared.has(own)) outputs.set(preparedName(own), own)
   }
-  const nodes = live(graph, outputs.values(), isLeaf)
+  return outputs
+}
 
-  const buffers: PlanBuffer[] = []
-  const lifetimes: Lifetime[] = []
-  const buffer = (segment: Segment, type: Type, bytes: number, name?: string): number => {
-    buffers.push({
-      ...(name === undefined ? {} : { name }),
-      segment,
-      dtype: type.dtype,
-      shape: [...type.shape],
-      bytes,
-      offset: 0,
-    })
-    lifetimes.push({ bytes, from: Infinity, to: -1 })
-    return buffers.length - 1
+interface LayoutOptions {
+  symbols: Symbols
+  /** Where parameters lie. */
+  parameters: 'state' | 'weight'
+  /** Whether a value is there before the first node. */
+  isLeaf: (value: Value) => boolean
+}
+
+/** The buffers of a plan while its nodes are lowered: made at first use, with the nodes from and to which they live. */
+class Layout {
+  readonly buffers: PlanBuffer[] = []
+  /** The node that is being lowered; behind the last one, the number of nodes. */
+  node = 0
+  private readonly options: LayoutOptions
+  /** Of every buffer. */
+  private readonly lifetimes: Lifetime[] = []
+  private readonly indices = new Map<Value, number>()
+  private readonly constants: { index: number; data: readonly number[] }[] = []
+
+  constructor(options: LayoutOptions) {
+    this.options = options
   }
-  const home = new Map<Value, number>()
-  const root = (value: Value): Value => {
+
+  /** Address of a value, which the current node uses. */
+  use(value: Value): Arg {
+    return this.touch(this.indexOf(value))
+  }
+
+  /** Address of memory for the current node alone. */
+  scratch(bytes: Dim): Arg {
+    return this.touch(this.add('scratch', { shape: [bytes], dtype: 'u8' }, evaluate(bytes, this.options.symbols)))
+  }
+
+  /** Lets outputs live to the end; those in scratch memory become io. Returns the names of their buffers. */
+  exposeOutputs(outputs: ReadonlyMap<string, Value>): Set<string> {
+    const names = new Set<string>()
+    for (const [name, value] of outputs) {
+      const index = this.indexOf(value)
+      const buffer = this.buffers[index]
+      // The host reads outputs after the last call.
+      this.lifetimes[index].to = this.node
+      if (buffer.segment === 'scratch') Object.assign(buffer, { segment: 'io', name })
+      requireThat(
+        buffer.name === name || buffer.segment !== 'io',
+        `output ${name}`,
+        `must not share memory with ${buffer.name}`,
+      )
+      names.add(buffer.name!)
+    }
+    return names
+  }
+
+  /** Lets inputs live from the start: the host writes them before the first call. Returns their names. */
+  openInputs(outputs: ReadonlySet<string>): string[] {
+    return this.buffers.flatMap(({ segment, name }, index) => {
+      if (segment !== 'io' || outputs.has(name!)) return []
+      this.lifetimes[index].from = 0
+      return [name!]
+    })
+  }
+
+  /** Calls that set the constants; they come before all others. */
+  setConstants(): Call[] {
+    return this.constants.flatMap(({ index, data }) => {
+      this.lifetimes[index].from = 0
+      return data.map((number, i): Call => ({ k: 'fill__f32', a: [{ at: index }, i, number, 1] }))
+    })
+  }
+
+  /** Gives io and scratch their places in the arena, once all lifetimes are known. */
+  layOutArena(): void {
+    const arena = this.buffers.flatMap(({ segment }, index) => (isInArena(segment) ? [index] : []))
+    // An output that no node touches lives at the end alone.
+    const lifetimes = arena.map((index) => this.lifetimes[index])
+    const { offsets } = assignOffsets(lifetimes.map((life) => ({ ...life, from: Math.min(life.from, this.node) })))
+    arena.forEach((index, i) => (this.buffers[index].offset = offsets[i]))
+  }
+
+  private touch(index: number): Arg {
+    const lifetime = this.lifetimes[index]
+    lifetime.from = Math.min(lifetime.from, this.node)
+    lifetime.to = Math.max(lifetime.to, this.node)
+    return { at: index }
+  }
+
+  private indexOf(value: Value): number {
+    const owner = this.owner(value)
+    let index = this.indices.get(owner)
+    if (index === undefined) {
+      const [segment, name] = this.segmentOf(owner)
+      index = this.add(segment, owner, bytesOf(owner, this.options.symbols), name)
+      this.indices.set(owner, index)
+      if (owner.data) this.constants.push({ index, data: owner.data })
+    }
+    return index
+  }
+
+  /** The value in whose memory a value lies: views show it, updates change it. */
+  private owner(value: Value): Value {
     const own = viewed(value)
     const source = own.node?.op.alias?.[own.output!]
-    return source === undefined || isLeaf(own) ? own : root(own.node!.inputs[source]!)
-  }
-  const constants: { at: number; data: readonly number[] }[] = []
-  const place = (value: Value): number => {
-    const owner = root(value)
-    let at = home.get(owner)
-    if (at !== undefined) return at
-    const bytes = bytesOf(owner, symbols)
-    if (owner.data) {
-      at = buffer('scratch', owner, bytes)
-      constants.push({ at, data: owner.data })
-    } else if (owner.role === 'input') at = buffer('io', owner, bytes, owner.name)
-    else if (owner.role === 'state') at = buffer('state', owner, bytes, owner.name)
-    else if (owner.role === 'parameter') at = buffer(part === 'all' ? 'state' : 'weight', owner, bytes, owner.name)
-    else if (isLeaf(owner)) at = buffer('weight', owner, bytes, preparedName(owner))
-    else at = buffer('scratch', owner, bytes)
-    home.set(owner, at)
-    return at
+    return source === undefined || this.options.isLeaf(own) ? own : this.owner(own.node!.inputs[source]!)
   }
 
-  const calls: Call[] = []
-  let step = 0
-  const touch = (at: number): Arg => {
-    lifetimes[at].from = Math.min(lifetimes[at].from, step)
-    lifetimes[at].to = Math.max(lifetimes[at].to, step)
-    return { at }
+  private segmentOf(owner: Value): [Segment, name?: string] {
+    const { isLeaf, parameters } = this.options
+    if (owner.role === 'input') return ['io', owner.name]
+    if (owner.role === 'state') return ['state', owner.name]
+    if (owner.role === 'parameter') return [parameters, owner.name]
+    if (owner.role === 'computed' && isLeaf(owner)) return ['weight', preparedName(owner)]
+    return ['scratch']
   }
+
+  private add(segment: Segment, { dtype, shape }: Type, bytes: number, name?: string): number {
+    const named = name === undefined ? {} : { name }
+    this.buffers.push({ ...named, segment, dtype, shape: [...shape], bytes, offset: 0 })
+    this.lifetimes.push({ bytes, from: Infinity, to: -1 })
+    return this.buffers.length - 1
+  }
+}
+
+function isInArena(segment: Segment): boolean {
+  return segment === 'io' || segment === 'scratch'
+}
+
+/** The kernel calls of nodes in order; leaves the layout behind the last one. */
+function emitCalls(nodes: readonly Node[], layout: Layout): Call[] {
+  const calls: Call[] = []
   const lowering: Lowering = {
     call: (family, ...args) => void calls.push({ k: family, a: args }),
-    at: (value) => (value ? touch(place(value)) : 0),
-    scratch: (bytes) => touch(buffer('scratch', { shape: [bytes], dtype: 'u8' }, evaluate(bytes, symbols))),
+    at: (value) => (value ? layout.use(value) : 0),
+    scratch: (bytes) => layout.scratch(bytes),
   }
   for (const node of nodes) {
     node.op.lower(node, lowering)
-    for (const value of [...node.inputs, ...node.outputs]) if (value) touch(place(value))
-    step++
+    // Operands live through their node even where no call has their address.
+    for (const value of [...node.inputs, ...node.outputs]) if (value) layout.use(value)
+    layout.node++
   }
-  // The host writes inputs before the first call and reads outputs after the last; constants are set at the start.
-  const names = new Set<string>()
-  for (const [name, value] of outputs) {
-    const at = place(value)
-    const owner = buffers[at]
-    lifetimes[at].to = step
-    if (owner.segment === 'scratch') Object.assign(owner, { segment: 'io', name })
-    requireThat(
-      owner.name === name || owner.segment !== 'io',
-      `output ${name}`,
-      `must not share memory with ${owner.name}`,
-    )
-    names.add(owner.name!)
-  }
-  const inputs = buffers.flatMap((b, at) => {
-    if (b.segment !== 'io' || names.has(b.name!)) return []
-    lifetimes[at].from = 0
-    return [b.name!]
-  })
-  const setConstants = constants.flatMap(({ at, data }) => {
-    lifetimes[at].from = 0
-    return data.map((number, i): Call => ({ k: 'fill__f32', a: [{ at }, i, number, 1] }))
-  })
-  const arena = buffers.flatMap((b, at) => (b.segment === 'io' || b.segment === 'scratch' ? [at] : []))
-  const { offsets } = assignOffsets(arena.map((at) => ({ ...lifetimes[at], from: Math.min(lifetimes[at].from, step) })))
-  arena.forEach((at, i) => (buffers[at].offset = offsets[i]))
+  return calls
+}
+
+/**
+ * The plan of a graph, or of one of its two parts: nodes that no output needs are left out, memory is laid out for the
+ * largest symbols. Throws a RangeError where an output shares memory with an input or another output, or a symbol has
+ * no value.
+ */
+export function lower(graph: Graph, options: LowerOptions): Plan {
+  const { symbols, deterministic, part = 'all' } = options
+  const prepared = part === 'all' ? new Set<Value>() : preparedValues(graph)
+  const isLeaf = (value: Value) => !value.node || (part === 'run' && prepared.has(value))
+  const wanted = part === 'prepare' ? preparedOutputs(graph, prepared) : graph.outputs
+  const layout = new Layout({ symbols, parameters: part === 'all' ? 'state' : 'weight', isLeaf })
+  const calls = emitCalls(live(graph, wanted.values(), isLeaf), layout)
+  const outputs = layout.exposeOutputs(wanted)
+  const inputs = layout.openInputs(outputs)
+  const setConstants = layout.setConstants()
+  layout.layOutArena()
+  const { buffers } = layout
   const used = new Set(buffers.flatMap(({ shape }) => shape.flatMap(symbolsIn)))
   return {
     name: graph.name,
-    deterministic: options.deterministic,
+    deterministic,
     symbols: Object.fromEntries(Object.entries(symbols).filter(([symbol]) => used.has(symbol))),
     buffers,
     calls: [...setConstants, ...calls],
     inputs,
-    outputs: [...names],
+    outputs: [...outputs],
   }
 }
