@@ -1,5 +1,6 @@
 /**
  * The container: round trips, the bytes it promises, every way of being invalid by name, and damage drawn at random.
+ * BITGEN_MUTATIONS sets how many damaged files (`npm run torture` asks for a million).
  */
 import { createHash } from 'node:crypto'
 import { test } from 'uvu'
@@ -17,7 +18,7 @@ import {
 } from '../src/io/safetensors.ts'
 import { uniform } from './support/op-case.ts'
 
-const MUTATIONS = 20_000
+const MUTATIONS = Number(process.env.BITGEN_MUTATIONS ?? 20_000)
 
 const sha256 = (data: Uint8Array) => createHash('sha256').update(data).digest('hex')
 
