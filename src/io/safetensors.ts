@@ -5,6 +5,7 @@
  * Reading is zero-copy where the data is aligned, so tensors share memory with the bytes that they were read from.
  */
 import { errorText, requireKind, requireThat } from '../base/errors.ts'
+import { sha256 } from './digest.ts'
 
 /** Array type and element width by dtype; F16 and BF16 are given as their raw 16 bits, BOOL as bytes 0 and 1. */
 const ARRAYS = {
@@ -136,11 +137,9 @@ export function dataSection(bytes: Uint8Array): Uint8Array {
  * Answers false where the engine has no crypto.subtle (pages without TLS), where nothing was checked.
  */
 export async function verifyData(bytes: Uint8Array, metadata: Record<string, string>): Promise<boolean> {
-  const subtle: SubtleCrypto | undefined = globalThis.crypto?.subtle
-  if (!subtle) return false
-  const digest = new Uint8Array(await subtle.digest('SHA-256', dataSection(bytes) as Uint8Array<ArrayBuffer>))
-  const hex = Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('')
-  requireThat(hex === metadata.sha256, 'safetensors', `sha256 of the data must be ${metadata.sha256}`, hex)
+  const digest = await sha256(dataSection(bytes))
+  if (digest === undefined) return false
+  requireThat(digest === metadata.sha256, 'safetensors', `sha256 of the data must be ${metadata.sha256}`, digest)
   return true
 }
 
@@ -208,15 +207,26 @@ function checkStrict(metadata: Record<string, string>, dataAt: number): void {
   requireThat(dataAt % ALIGN === 0, 'safetensors', `the data must begin at a multiple of ${ALIGN} bytes`, dataAt)
 }
 
+const [OPEN, CLOSE, QUOTE, BACKSLASH] = Array.from('{}"\\', (character) => character.charCodeAt(0))
+
+function isEscaped(text: string, at: number): boolean {
+  let before = at
+  while (text.charCodeAt(before - 1) === BACKSLASH) before--
+  return (at - before) % 2 === 1
+}
+
 /** JSON.parse keeps the last of two equal keys. `text` is valid JSON, so a string before a colon is a key. */
 function requireUniqueKeys(text: string): void {
   const open: Set<string>[] = []
   for (let i = 0; i < text.length; i++) {
-    if (text[i] === '{') open.push(new Set())
-    else if (text[i] === '}') open.pop()
-    else if (text[i] === '"') {
-      const start = i++
-      for (; text[i] !== '"'; i++) if (text[i] === '\\') i++
+    const code = text.charCodeAt(i)
+    if (code === OPEN) open.push(new Set())
+    else if (code === CLOSE) open.pop()
+    else if (code === QUOTE) {
+      const start = i
+      // From quote to quote, since metadata can be long: one behind an odd number of backslashes is part of the string.
+      do i = text.indexOf('"', i + 1)
+      while (isEscaped(text, i))
       let after = i + 1
       while (' \t\r\n'.includes(text.charAt(after) || '.')) after++
       if (text[after] !== ':') continue
