@@ -9,7 +9,8 @@ import { option, UsageError, type Options } from './usage.ts'
 
 export function addData(cli: CAC): void {
   cli
-    .command('data <set>', 'Builds a data set; the set is emoji')
+    .command('data <set>', 'Builds a data set: emoji, artwork by eight artists with names')
+    .usage('data emoji [options]')
     .option('--out <folder>', 'Folder of the data set; default data/<set>')
     .example('  $ bitgen data emoji --out data/emoji')
     .action(async (set: string, options: Options) => {

@@ -69,9 +69,9 @@ function facts({ info, milliseconds }: Demo): string {
   const tiles = [
     [bytesText(info.fileBytes), 'the whole model file'],
     [count(info.parameters.total), 'parameters'],
-    [`${milliseconds.image.toFixed(1)} ms`, 'an image, measured now'],
-    [`${milliseconds.text.toFixed(1)} ms`, 'a text, measured now'],
-    [bytesText(info.memory.total), 'memory at most'],
+    [`${milliseconds.image.toFixed(1)} ms`, 'an image'],
+    [`${milliseconds.text.toFixed(1)} ms`, 'a text'],
+    [bytesText(info.memory.total), 'of memory'],
     [info.isa, 'kernels, one thread'],
   ]
   return `<dl class="facts">
@@ -80,16 +80,15 @@ ${tiles.map(([value, label]) => `<div><dt>${escape(label)}</dt><dd>${escape(valu
 }
 
 function askedSection({ asked, pictures }: Demo): string {
-  const result = ({ index, score, right }: Found, place: number) =>
+  const result = ({ index, score, right }: Found) =>
     `<li${right ? ' class="right"' : ''}>${image(pictures[index])}` +
-    `<span>${escape(pictures[index].name)}</span><b>${score.toFixed(2)}${right ? ' ✓' : ''}</b>` +
-    `<i class="hidden">place ${place + 1}</i></li>`
+    `<span>${escape(pictures[index].name)}</span><b>${score.toFixed(2)}${right ? ' ✓' : ''}</b></li>`
   const card = ({ phrase, found }: Demo['asked'][number]) =>
     `<article><h3>${escape(phrase)}</h3><ol class="pictures">${found.map(result).join('')}</ol></article>`
   return `<section>
 <h2>Asked for, and found</h2>
 <p class="note">The three best of ${pictures.length} pictures for each phrase, best first, with their cosine. A tick marks
-what a person would have taken. No phrase but the first is the name of a picture.</p>
+what a person would have taken. The first six ask by name, the others as people also do.</p>
 <div class="grid">
 ${asked.map(card).join('\n')}
 </div>
@@ -136,7 +135,7 @@ ${rows.map(row).join('\n')}
 <p class="note">How often, in percent, the right one of ${count(images)} is the first, among the first 5, the first 10; and
 its median place. One name for each picture; ties count against the model. The standard error is at most ${error} points.
 The float twin is the same network, trained in the same way without ternary weights; “nearest by pixels” takes the concept
-of the most similar training picture. Recorded when the model was made.</p>
+of the most similar training picture; a control is trained for a short while on pictures with captions of others. Recorded when the model was made.</p>
 </section>`
 }
 

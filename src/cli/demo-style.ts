@@ -44,7 +44,6 @@ b { font-weight: 600; font-variant-numeric: tabular-nums; }
   border-radius: 8px; overflow: hidden; isolation: isolate; }
 .names .bar { position: absolute; inset: 0 auto 0 0; z-index: -1; background: var(--bar); border-radius: 8px; }
 .names .right .bar { background: var(--bar-right); }
-.hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 .scroll { overflow-x: auto; background: var(--card); border: 1px solid var(--line); border-radius: 14px; margin: 12px 0 14px; }
 table { border-collapse: collapse; width: 100%; font-size: 15px; font-variant-numeric: tabular-nums; }
 th, td { padding: 9px 14px; text-align: right; white-space: nowrap; }

@@ -15,6 +15,7 @@ import { option, requiredOption, type Options } from './usage.ts'
 export function addEvaluate(cli: CAC): void {
   cli
     .command('evaluate', 'Recall and median rank on captioned pictures, texts for images and images for texts')
+    .usage('evaluate --images DIR --annotations FILE [options]')
     .option('--images <folder>', 'Folder of the pictures')
     .option('--annotations <file>', "COCO captions JSON, or Karpathy's dataset_coco.json")
     .option('--split <name>', "Of Karpathy's file: test, val, train, or several as train+restval; default all")

@@ -3,13 +3,15 @@ import type { CAC } from 'cac'
 import { renameSync, writeFileSync } from 'node:fs'
 import { exportModel } from '../index.ts'
 import { KERNELS } from '../kernels.ts'
+import type { Kernels } from '../runtime/kernels.ts'
 import { loadKernels } from '../runtime/load.ts'
 import { bytesText } from './format.ts'
-import { requiredOption, type Options } from './usage.ts'
+import { errorAt, requiredOption, type Options } from './usage.ts'
 
 export function addExport(cli: CAC): void {
   cli
     .command('export', 'Turns a checkpoint into a model file')
+    .usage('export --checkpoint FILE --out FILE')
     .option('--checkpoint <file>', 'Checkpoint of a training run')
     .option('--out <file>', 'Model file to write')
     .example(
@@ -18,10 +20,18 @@ export function addExport(cli: CAC): void {
     .action(async (options: Options) => {
       const [checkpoint, out] = [requiredOption(options, 'checkpoint'), requiredOption(options, 'out')]
       const kernels = await loadKernels({ sources: KERNELS })
-      const bytes = exportModel(checkpoint, { kernels })
+      const bytes = exported(checkpoint, kernels)
       // Written aside first: a model in use is never half a file.
       writeFileSync(`${out}.part`, bytes)
       renameSync(`${out}.part`, out)
       console.log(`${out}: ${bytesText(bytes.length)}`)
     })
+}
+
+function exported(checkpoint: string, kernels: Kernels): Uint8Array {
+  try {
+    return exportModel(checkpoint, { kernels })
+  } catch (error) {
+    throw errorAt(checkpoint, 'must be a checkpoint of a training run', error)
+  }
 }

@@ -9,6 +9,7 @@ import { option, type Options } from './usage.ts'
 export function addInfo(cli: CAC): void {
   cli
     .command('info', 'Size, memory, kernels, training and figures of a model')
+    .usage('info [options]')
     .option(...MODEL_OPTION)
     .action(async (options: Options) => {
       const model = await openModel(options)
@@ -26,7 +27,7 @@ function describe(model: BitGen, source: string): string {
     ['kernels', isa],
     [
       'memory',
-      `${bytesText(memory.total)} at most: kernels ${bytesText(memory.kernels)}, weights ${bytesText(memory.weights)}, ` +
+      `${bytesText(memory.total)} beside the pictures: kernels ${bytesText(memory.kernels)}, weights ${bytesText(memory.weights)}, ` +
         `working space ${bytesText(memory.arena + memory.state)}`,
     ],
     ['training', trainingText(manifest.training)],
@@ -41,7 +42,7 @@ function describe(model: BitGen, source: string): string {
   const credits = attributions(manifest).map(
     ({ title, author, licence, url }) => `${title}, ${author}, ${licence}, ${url}`,
   )
-  if (credits.length > 0) sections.push(`trained on artwork of\n${indent(credits.join('\n'))}`)
+  if (credits.length > 0) sections.push(`artwork of the data set\n${indent(credits.join('\n'))}`)
   return sections.join('\n\n')
 }
 

@@ -6,7 +6,7 @@ import { errorText, message } from '../base/errors.ts'
 import { decodeImage } from '../image/decode.ts'
 import { BitGen, DEFAULT_MODEL } from '../index.ts'
 import { Progress } from './progress.ts'
-import { option, type Options } from './usage.ts'
+import { errorAt, option, type Options } from './usage.ts'
 
 /** For `command.option`: the model that a command uses. */
 export const MODEL_OPTION = ['--model <file>', 'Model file or address; default: the one that comes along'] as const
@@ -20,8 +20,7 @@ export async function openModel(options: Options): Promise<BitGen> {
   try {
     return await BitGen.load(source)
   } catch (error) {
-    const text = errorText(error)
-    throw new Error(text.startsWith(source) ? text : `${source}: ${text}`, { cause: error })
+    throw errorAt(source, 'must be a model file', error)
   }
 }
 

@@ -22,8 +22,8 @@ const [OK, FAILED, USAGE] = [0, 1, 2]
 
 /** Runs one command line, without the program's name, and returns its exit code. Never throws. */
 export async function run(args: readonly string[]): Promise<number> {
-  const cli = cac('bitgen').version(manifest.version).help()
-  cli.usage('COMMAND [options]')
+  const cli = cac('bitgen').version(manifest.version).usage('COMMAND [options]')
+  cli.help((sections) => sections.filter(({ title }) => !title?.startsWith('For more info')))
   for (const add of COMMANDS) add(cli)
   try {
     return await dispatch(cli, args)
@@ -45,7 +45,7 @@ async function dispatch(cli: CAC, args: readonly string[]): Promise<number> {
   if (cli.options.help || cli.options.version) return OK
   if (!cli.matchedCommand) {
     const names = cli.commands.map(({ name }) => name).join(', ')
-    throw new UsageError(message('command', `must be one of ${names}`, cli.args[0] ?? 'none'))
+    throw new UsageError(message('command', `must be one of ${names}`, cli.args[0]))
   }
   // What follows `--` are arguments too: texts may begin with a dash.
   cli.args = [...cli.args, ...cli.options['--']]

@@ -13,6 +13,7 @@ export class Progress {
   private readonly bar: SingleBar | undefined
   private done: number
   private detail = ''
+  /** When the last plain line was written. */
   private spoken = performance.now()
 
   /** `done` of `total` are done at the start. */
@@ -31,7 +32,7 @@ export class Progress {
     this.detail = detail
     this.bar?.update(done, { detail })
     const now = performance.now()
-    if (this.bar || (now - this.spoken < QUIET && done < this.total)) return
+    if (this.bar || now - this.spoken < QUIET) return
     this.spoken = now
     process.stderr.write(`${this.label} ${done}/${this.total} ${detail}`.trimEnd() + '\n')
   }

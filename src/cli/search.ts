@@ -14,6 +14,7 @@ const SHOWN = 10
 export function addSearch(cli: CAC): void {
   cli
     .command('search <text>', `The ${SHOWN} pictures below a folder that fit a text best`)
+    .usage('search --images DIR TEXT [options]')
     .option('--images <folder>', 'Folder with pictures, searched with all folders in it')
     .option(...MODEL_OPTION)
     .example('  $ bitgen search --images models/demo/images "something to drink"')

@@ -7,6 +7,7 @@ import type { Options } from './usage.ts'
 export function addSimilarity(cli: CAC): void {
   cli
     .command('similarity <image> <...texts>', 'How well texts fit a picture: cosines from -1 to 1')
+    .usage('similarity IMAGE TEXT [TEXT...] [options]')
     .option(...MODEL_OPTION)
     .example('  $ bitgen similarity models/demo/images/owl.png "an owl" "a bicycle"')
     .action(async (image: string, texts: string[], options: Options) => {

@@ -5,7 +5,7 @@
 import type { CAC } from 'cac'
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { errorText, message } from '../base/errors.ts'
+import { message } from '../base/errors.ts'
 import { readTrainConfig, trainRun, type RunOptions, type RunResult, type TrainConfig } from '../index.ts'
 import { readModelFile, type ModelFile } from '../io/model-file.ts'
 import { KERNELS } from '../kernels.ts'
@@ -14,16 +14,17 @@ import { runPaths, type RunEvents } from '../train/run.ts'
 import type { ValidationReport } from '../train/trainer.ts'
 import { count, duration } from './format.ts'
 import { Progress } from './progress.ts'
-import { option, requiredOption, UsageError, type Options } from './usage.ts'
+import { errorAt, option, requiredOption, UsageError, type Options } from './usage.ts'
 
 /** npm and terminals may deliver one Ctrl-C twice; what follows sooner is the same one. */
 const SAME_SIGNAL_MS = 1000
-/** Weight of the latest step in the estimate of the time that is left. */
+/** Weight of the latest step in the mean time of a step. */
 const PACE = 0.05
 
 export function addTrain(cli: CAC): void {
   cli
     .command('train', 'Trains a model, or goes on with a run that was stopped')
+    .usage('train --config FILE [options]')
     .option('--config <file>', 'Configuration of the run, JSON; its paths are relative to it')
     .option('--init <model>', 'Starts a new run from the weights of a model file')
     .option('--output <folder>', 'Folder of the run instead of the one that the configuration names')
@@ -45,7 +46,7 @@ function readModel(path: string): ModelFile {
   try {
     return readModelFile(readFileSync(path))
   } catch (error) {
-    throw new Error(message(path, 'must be a model file', errorText(error)), { cause: error })
+    throw errorAt(path, 'must be a model file', error)
   }
 }
 
@@ -91,7 +92,7 @@ function stopOnSignals(onFirst: () => void): { signal: AbortSignal; release(): v
 class Show {
   readonly events: RunEvents
   private progress: Progress | undefined
-  /** Seconds that a step takes, evaluations and checkpoints included. */
+  /** Mean seconds of a step, evaluations and checkpoints included. */
   private pace: number | undefined
   private last = performance.now()
 
@@ -108,9 +109,10 @@ class Show {
       onStep: ({ step, loss, accT2i, accI2t, skipped }, steps, imagesPerSecond) => {
         this.progress ??= new Progress('steps', steps, step - 1)
         if (skipped) this.note(`step ${step} was skipped: its gradient was not finite`)
-        const left = duration((steps - step) * this.secondsPerStep(pairs / imagesPerSecond))
+        const seconds = this.secondsPerStep(pairs / imagesPerSecond)
+        const left = duration((steps - step) * seconds)
         const figures = `loss ${loss.toFixed(3)} acc_t2i ${accT2i.toFixed(2)} acc_i2t ${accI2t.toFixed(2)}`
-        this.progress.update(step, `${figures} ${imagesPerSecond.toFixed(0)} images/s ETA ${left}`)
+        this.progress.update(step, `${figures} ${(pairs / seconds).toFixed(0)} images/s ETA ${left}`)
       },
     }
   }
@@ -142,6 +144,7 @@ function evaluationLine({ step, t2i, i2t, meanRecall }: ValidationReport): strin
 function summary({ output, steps }: TrainConfig, { progress, reason }: RunResult): string {
   const { step, best, skipped } = progress
   const paths = runPaths(output)
+  if (reason === 'stopped' && step === 0) return 'stopped before a step; nothing was written'
   return [
     `${reason} at step ${count(step)} of ${count(steps)}${reason === 'stopped' ? '; the same command goes on' : ''}`,
     ...(skipped > 0 ? [`${skipped} steps were skipped: their gradients were not finite`] : []),

@@ -2,7 +2,7 @@
  * Options of commands as text. The parser turns values that look like numbers into numbers; here they become text
  * again, so a file named 007 has to be written as ./007.
  */
-import { message } from '../base/errors.ts'
+import { errorText, message } from '../base/errors.ts'
 
 /** A command that was called wrongly: exit code 2. */
 export class UsageError extends Error {
@@ -24,4 +24,10 @@ export function requiredOption(options: Options, name: string): string {
   const value = option(options, name)
   if (value === undefined) throw new UsageError(message(`--${name}`, 'must be given'))
   return value
+}
+
+/** The error as one that names the file at fault and what it must be, unless it names the file already. */
+export function errorAt(path: string, must: string, error: unknown): Error {
+  const text = errorText(error)
+  return new Error(text.includes(path) ? text : message(path, must, text), { cause: error })
 }

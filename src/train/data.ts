@@ -93,7 +93,7 @@ export async function loadTrainData(
 
 /** The set without the images that stand in for bad ones: where every image is asked for, one may not be there twice. */
 function eachOnce({ images, pixels }: PictureSet): PictureSet {
-  const first = [...new Map(images.map(({ path }, i) => [path, i] as const).toReversed()).values()].toReversed()
+  const first = [...new Set(images)].map((image) => images.indexOf(image))
   return { images: first.map((i) => images[i]), pixels: (index) => pixels(first[index]) }
 }
 

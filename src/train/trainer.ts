@@ -55,8 +55,6 @@ export interface ValidationReport extends RetrievalReport {
   flips?: number
 }
 
-const ADAM = { beta1: 0.9, beta2: 0.999, eps: 1e-8 }
-
 export class Trainer {
   readonly config: TrainConfig
   /** The configuration of the model with the vocabulary of the run. */
@@ -190,7 +188,7 @@ export class Trainer {
   }
 
   private setControl(plan: string, step: number, rate: number): void {
-    const control = adamControl({ ...ADAM, step, rate, decay: weightDecay(this.config, step) })
+    const control = adamControl({ step, rate, decay: weightDecay(this.config, step) })
     this.executor.io(plan, 'control').set(control)
   }
 

@@ -1,0 +1,80 @@
+/** Help, and commands called wrongly or on what is not there: one line that says what must hold, and the exit code. */
+import { rmSync } from 'node:fs'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { ANNOTATIONS, at, bitgen, checkpoints, dir, good, MODEL, writeConfig } from './cli-fixture.ts'
+
+const COMMANDS = ['demo', 'search', 'similarity', 'evaluate', 'info', 'data', 'train', 'export']
+
+await good('train', '--config', writeConfig('short', {}))
+await good('export', '--checkpoint', at('short', 'checkpoints', checkpoints('short')[0]), '--out', MODEL)
+
+test('every command explains itself, and the list names all of them', async () => {
+  const list = await good('--help')
+  for (const command of COMMANDS) {
+    assert.match(list, new RegExp(`^  ${command}\\b`, 'm'))
+    const help = await good(command, '--help')
+    assert.match(help, new RegExp(`\\$ bitgen ${command}`))
+    assert.match(help, '--help')
+  }
+  assert.match(await good('--version'), /^bitgen\/\d+\.\d+\.\d+ /)
+})
+
+for (const [args, error] of [
+  [[], 'command: must be one of demo, search,'],
+  [['paint'], /command: must be one of .*, got "paint"/],
+  [['evaluate'], '--images: must be given; see bitgen evaluate --help'],
+  [['evaluate', '--images', 'x'], '--annotations: must be given'],
+  [['evaluate', '--model'], '--model <file>'],
+  [['info', '--modle', 'x'], '--modle'],
+  [['info', '--model', 'a', '--model', 'b'], '--model: must be given once'],
+  [['data', 'photos'], /must be emoji, got "photos"/],
+  [['similarity', 'x.png'], 'similarity'],
+  [['search', '--images', 'x', 'two', 'words'], 'words'],
+  [
+    ['train', '--config', at('short.json'), '--allow-changed-config', 'yes'],
+    '--allow-changed-config: must have no value',
+  ],
+] as [string[], string | RegExp][]) {
+  test(`exits with 2: ${args.join(' ')}`, async () => {
+    const { code, out, err } = await bitgen(...args)
+    assert.is(code, 2)
+    assert.is(out, '')
+    assert.match(err, error)
+    assert.match(err, /^bitgen: [^\n]+; see bitgen [a-z ]*--help\n$/)
+  })
+}
+
+for (const [args, error] of [
+  [['info', '--model', at('none')], at('none')],
+  [['info', '--model', ANNOTATIONS], `${ANNOTATIONS}: must be a model file`],
+  [['similarity', '--model', MODEL, ANNOTATIONS, 'text'], 'decodeImage'],
+  [['search', '--model', MODEL, '--images', at('none'), 'x'], 'must be a readable folder'],
+  [['search', '--model', MODEL, '--images', at('short'), 'x'], 'must hold pictures'],
+  [['evaluate', '--model', MODEL, '--images', at('none'), '--annotations', ANNOTATIONS], 'one must be readable'],
+  [['evaluate', '--model', MODEL, '--images', dir, '--annotations', at('none')], 'must be a readable JSON file'],
+  [['train', '--config', at('none')], 'must be a readable JSON file'],
+  [['train', '--config', at('short.json'), '--init', ANNOTATIONS], 'must be a model file'],
+  [['export', '--checkpoint', MODEL, '--out', at('x')], `${MODEL}: must be a checkpoint`],
+] as [string[], string][]) {
+  test(`exits with 1: ${args.join(' ').replaceAll(dir, '')}`, async () => {
+    const { code, out, err } = await bitgen(...args)
+    assert.is(code, 1)
+    assert.is(out, '')
+    const last = err.trimEnd().split('\n').at(-1)!
+    assert.match(last, /^bitgen: /)
+    assert.match(last, error)
+    assert.not.match(err, /^ +at /m)
+  })
+}
+
+test('BITGEN_DEBUG shows where an error comes from', async () => {
+  process.env.BITGEN_DEBUG = '1'
+  const { err } = await bitgen('info', '--model', at('none'))
+  delete process.env.BITGEN_DEBUG
+  assert.match(err, /^ +at /m)
+})
+
+test.after(() => rmSync(dir, { recursive: true }))
+
+test.run()
