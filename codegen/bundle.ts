@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { build } from 'esbuild'
 import { BUILD, CORE, NODE, ROOT } from './bundles.ts'
 
-for (const file of readdirSync(BUILD)) if (file.startsWith('chunk-')) rmSync(join(BUILD, file))
+for (const file of readdirSync(BUILD)) if (/^chunk-|\.map$/.test(file)) rmSync(join(BUILD, file))
 await build(CORE)
 await build(NODE)
 rmSync(join(BUILD, 'types'), { recursive: true, force: true })

@@ -16,7 +16,6 @@ const SHARED = {
   bundle: true,
   format: 'esm',
   outdir: BUILD,
-  sourcemap: true,
   absWorkingDir: ROOT,
   logLevel: 'warning',
 } satisfies BuildOptions
@@ -28,6 +27,7 @@ export const CORE = {
   platform: 'neutral',
   target: 'es2022',
   minify: true,
+  sourcemap: true,
 } satisfies BuildOptions
 
 export const NODE = {
