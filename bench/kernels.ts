@@ -83,7 +83,7 @@ const SUBJECTS: Subject[] = [
   {
     family: 'matmul_tn__f32',
     sizes: FLOAT,
-    args: (place, M, K, N) => [place('f32', M * N), place('f32', M * K), ...tail(place, N * K, 2048, M, K, N)],
+    args: (place, M, K, N) => [place('f32', M * N), place('f32', M * K), ...tail(place, N * K, 130 * K, M, K, N)],
     peak: f32Peak,
   },
   {

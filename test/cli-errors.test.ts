@@ -1,5 +1,5 @@
 /** Help, and commands called wrongly or on what is not there: one line that says what must hold, and the exit code. */
-import { rmSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { ANNOTATIONS, at, bitgen, checkpoints, dir, good, MODEL, writeConfig } from './cli-fixture.ts'
@@ -8,6 +8,11 @@ const COMMANDS = ['demo', 'search', 'similarity', 'evaluate', 'info', 'data', 't
 
 await good('train', '--config', writeConfig('short', {}))
 await good('export', '--checkpoint', at('short', 'checkpoints', checkpoints('short')[0]), '--out', MODEL)
+/** The model with one bit of its last weight turned. */
+const DAMAGED = at('damaged.safetensors')
+const bytes = readFileSync(MODEL)
+bytes[bytes.length - 1] ^= 1
+writeFileSync(DAMAGED, bytes)
 
 test('every command explains itself, and the list names all of them', async () => {
   const list = await good('--help')
@@ -47,6 +52,8 @@ for (const [args, error] of [
 
 for (const [args, error] of [
   [['info', '--model', at('none')], at('none')],
+  [['info', '--model', DAMAGED], `${DAMAGED}: must be a model file`],
+  [['train', '--config', at('short.json'), '--init', DAMAGED], `${DAMAGED}: must be a model file`],
   [['info', '--model', ANNOTATIONS], `${ANNOTATIONS}: must be a model file`],
   [['similarity', '--model', MODEL, ANNOTATIONS, 'text'], 'decodeImage'],
   [['search', '--model', MODEL, '--images', at('none'), 'x'], 'must be a readable folder'],

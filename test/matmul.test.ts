@@ -163,7 +163,7 @@ test('dy^T . x', () => {
       sizes: [M, K, N],
       operands: [dy, x],
       outputs: N * K,
-      scratchBytes: 8192,
+      scratchBytes: panelBytes(K, 130),
       want,
       bound: floatBound(M),
     })

@@ -4,6 +4,14 @@
  */
 import { bytes, maxAbs } from '../lib/lanes'
 
+/** Bits of 1.5 * 2^23: a number below 2^22 added to it rounds, half to even, into the low bits of the sum. */
+const ROUND: i32 = 0x4b400000
+
+/** Four of x * s, rounded: `round` holds ROUND in every lane. */
+function rounded(xAt: usize, scale: v128, round: v128): v128 {
+  return i32x4.sub(f32x4.add(f32x4.mul(v128.load(xAt), scale), round), round)
+}
+
 /** a = max(max|x|, 1e-5), codes = clip(round(x * (127/a))), rows padded with zeros to 16 bytes, and their sums. */
 export function quantize_rows__f32(xAt: usize, codesAt: usize, absmaxAt: usize, sumsAt: usize, M: i32, K: i32): void {
   const stride = (K + 15) & ~15
@@ -15,13 +23,14 @@ export function quantize_rows__f32(xAt: usize, codesAt: usize, absmaxAt: usize, 
     let k = 0
     if (ASC_FEATURE_SIMD) {
       const scale = f32x4.splat(s)
+      const round = i32x4.splat(ROUND)
       let sums = i32x4.splat(0)
       for (; k + 16 <= K; k += 16) {
         const at = xAt + bytes(k)
-        const c0 = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(at), scale)))
-        const c1 = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(at, 16), scale)))
-        const c2 = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(at, 32), scale)))
-        const c3 = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(at, 48), scale)))
+        const c0 = rounded(at, scale, round)
+        const c1 = rounded(at + 16, scale, round)
+        const c2 = rounded(at + 32, scale, round)
+        const c3 = rounded(at + 48, scale, round)
         sums = i32x4.add(sums, i32x4.add(i32x4.add(c0, c1), i32x4.add(c2, c3)))
         const low = i16x8.narrow_i32x4_s(c0, c1)
         v128.store(codesAt + k, i8x16.narrow_i16x8_s(low, i16x8.narrow_i32x4_s(c2, c3)))

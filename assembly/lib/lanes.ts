@@ -113,13 +113,13 @@ function square(x: f32): f32 {
   return x * x
 }
 
-/** Largest absolute value. */
+/** Largest absolute value; NaN if there is one: as integers, magnitudes are in order and NaN is above them. */
 export function maxAbs(a: usize, n: i32): f32 {
   let most: f32 = 0
   let i: usize = 0
   if (ASC_FEATURE_SIMD) {
-    let m = f32x4.splat(0)
-    for (const whole = bytes(n & ~3); i < whole; i += 16) m = f32x4.max(m, f32x4.abs(v128.load(a + i)))
+    let m = i32x4.splat(0)
+    for (const whole = bytes(n & ~3); i < whole; i += 16) m = i32x4.max_s(m, f32x4.abs(v128.load(a + i)))
     most = max(
       max(f32x4.extract_lane(m, 0), f32x4.extract_lane(m, 1)),
       max(f32x4.extract_lane(m, 2), f32x4.extract_lane(m, 3)),

@@ -6,11 +6,14 @@
 const LOG2E: f32 = 1.44269504
 const LN2_HIGH: f32 = 0.693359375
 const LN2_LOW: f32 = -2.1219444e-4
+/** 1.5 * 2^23: added to |x| < 2^22 it rounds x to a whole number, half to even, into the low bits of the sum. */
+const ROUND: f32 = 12582912
 
 /** e^x, relative error < 2e-7 for x in [-87, 88] (Cephes expf); clamped outside. */
 export function exp(x: f32): f32 {
   x = min<f32>(max<f32>(x, -87), 88)
-  const n = nearest<f32>(x * LOG2E)
+  const t = x * LOG2E + ROUND
+  const n = t - ROUND
   const r = x - n * LN2_HIGH - n * LN2_LOW
   let y: f32 = 1.98756915e-4
   y = y * r + 1.3981999507e-3
@@ -19,18 +22,20 @@ export function exp(x: f32): f32 {
   y = y * r + 1.6666665459e-1
   y = y * r + 5.0000001201e-1
   y = y * (r * r) + r + 1
-  return y * reinterpret<f32>((<i32>n + 127) << 23)
+  // The shift drops all of t but n.
+  return y * reinterpret<f32>((reinterpret<i32>(t) + 127) << 23)
 }
 
 /** Constants of exp4 in memory: engines build a splat anew at every use in a loop, a load costs half of that. */
 const EXP = memory.data<f32>([
   -87, 88, 1.44269504, 0.693359375, -2.1219444e-4, 1.98756915e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2,
-  1.6666665459e-1, 5.0000001201e-1, 1,
+  1.6666665459e-1, 5.0000001201e-1, 1, 12582912,
 ])
 
 export function exp4(x: v128): v128 {
   x = f32x4.pmin(f32x4.pmax(x, v128.load32_splat(EXP)), v128.load32_splat(EXP, 4))
-  const n = f32x4.nearest(f32x4.mul(x, v128.load32_splat(EXP, 8)))
+  const t = f32x4.add(f32x4.mul(x, v128.load32_splat(EXP, 8)), v128.load32_splat(EXP, 48))
+  const n = f32x4.sub(t, v128.load32_splat(EXP, 48))
   const high = f32x4.sub(x, f32x4.mul(n, v128.load32_splat(EXP, 12)))
   const r = f32x4.sub(high, f32x4.mul(n, v128.load32_splat(EXP, 16)))
   let y = v128.load32_splat(EXP, 20)
@@ -40,7 +45,7 @@ export function exp4(x: v128): v128 {
   y = f32x4.add(f32x4.mul(y, r), v128.load32_splat(EXP, 36))
   y = f32x4.add(f32x4.mul(y, r), v128.load32_splat(EXP, 40))
   y = f32x4.add(f32x4.add(f32x4.mul(y, f32x4.mul(r, r)), r), v128.load32_splat(EXP, 44))
-  return f32x4.mul(y, i32x4.shl(i32x4.add(i32x4.trunc_sat_f32x4_s(n), i32x4.splat(127)), 23))
+  return f32x4.mul(y, i32x4.shl(i32x4.add(t, i32x4.splat(127)), 23))
 }
 
 /** tanh x = sign(x) * (1 - 2/(e^2|x| + 1)), absolute error < 2e-7. */

@@ -143,8 +143,9 @@ function aboutSection(): string {
   return `<section class="about">
 <h2>What this is</h2>
 <p>One encoder turns a picture into a list of 128 numbers, another does the same with a text; both were trained until a
-picture and its name came out alike. What is found is a matter of comparing numbers. Inside the network most weights are
-−1, 0 or +1, two bits each, so that one model fits into the size of a photograph and needs no graphics card.</p>
+picture and its name came out alike. What is found is a matter of comparing numbers. Every weight matrix of the transformer
+blocks holds −1, 0 and +1 only, two bits each; convolutions, vocabulary and projections take eight bits. The whole fits
+into the size of a photograph and needs no graphics card.</p>
 <p>It knows emoji and clip art with short English names, and little else: photographs, sentences about who does what to
 whom, counting and reading are beyond it. The scores order pictures for one phrase; they are no probabilities, and there
 is no score that means “none of these”.</p>

@@ -23,7 +23,8 @@ export class Progress {
     this.done = done
     if (!process.stderr.isTTY) return
     const format = `${label} {bar} {value}/{total} {detail}`
-    this.bar = new SingleBar({ format, barsize: 20, clearOnComplete: true, hideCursor: true, forceRedraw: true })
+    // With `linewrap` long lines are cut and the terminal keeps its modes, which nobody would restore after Ctrl-C.
+    this.bar = new SingleBar({ format, barsize: 20, clearOnComplete: true, linewrap: true, forceRedraw: true })
     this.bar.start(total, done, { detail: '' })
   }
 

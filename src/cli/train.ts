@@ -1,6 +1,7 @@
 /**
  * `bitgen train`: a run with progress on the terminal. The first Ctrl-C (or SIGTERM) finishes the step, saves and exits
- * with 0; the same command goes on from there. Steps block the process for seconds, so no parent may ask it for more.
+ * with 0; the same command goes on from there. A step answers no signal for seconds, so the process must not be the
+ * child of one that kills what does not answer at once: the command `tsx` does, `node --import tsx` does not.
  */
 import type { CAC } from 'cac'
 import { readFileSync } from 'node:fs'
@@ -8,6 +9,7 @@ import { resolve } from 'node:path'
 import { message } from '../base/errors.ts'
 import { readTrainConfig, trainRun, type RunOptions, type RunResult, type TrainConfig } from '../index.ts'
 import { readModelFile, type ModelFile } from '../io/model-file.ts'
+import { readSafetensors, verifyData } from '../io/safetensors.ts'
 import { KERNELS } from '../kernels.ts'
 import { loadKernels } from '../runtime/load.ts'
 import { runPaths, type RunEvents } from '../train/run.ts'
@@ -38,13 +40,16 @@ export function addTrain(cli: CAC): void {
         throw new UsageError(message('--allow-changed-config', 'must have no value', allowChangedConfig))
       }
       const init = option(options, 'init')
-      await train(config, { allowChangedConfig, init: init === undefined ? undefined : readModel(init) })
+      await train(config, { allowChangedConfig, init: init === undefined ? undefined : await readModel(init) })
     })
 }
 
-function readModel(path: string): ModelFile {
+async function readModel(path: string): Promise<ModelFile> {
   try {
-    return readModelFile(readFileSync(path))
+    const bytes = readFileSync(path)
+    const file = readModelFile(bytes)
+    await verifyData(bytes, readSafetensors(bytes).metadata)
+    return file
   } catch (error) {
     throw errorAt(path, 'must be a model file', error)
   }

@@ -8,6 +8,9 @@ import { columns, fixed, rows, times, type Dim } from '../base/shape.ts'
 import { requireThat } from '../base/errors.ts'
 import { given } from './shared.ts'
 
+/** Rows of x that matmul_tn packs at a time, and two that keep its panels apart in the cache. */
+const BLOCK_ROWS = 130
+
 /** Scratch of the matmul kernels: the second operand repacked into panels of 8 outputs. */
 export function panelBytes(outputs: number, depth: Dim): Dim {
   return times(Math.ceil(outputs / 8) * 8 * 4, depth)
@@ -96,7 +99,8 @@ const backWeightOp: Op = {
   },
   lower({ inputs: [dy, x], outputs: [dw] }, to) {
     const [N, K] = dw.shape
-    to.call('matmul_tn__f32', to.at(dy), to.at(x), to.at(dw), to.scratch(1 << 16), rows(dy!.shape), K, N)
+    const scratch = to.scratch(panelBytes(fixed(K), BLOCK_ROWS))
+    to.call('matmul_tn__f32', to.at(dy), to.at(x), to.at(dw), scratch, rows(dy!.shape), K, N)
   },
   macs: ({ inputs: [dy, x] }) => times(...dy!.shape, x!.shape.at(-1)!),
   cases: [],

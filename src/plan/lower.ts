@@ -25,12 +25,23 @@ export function bytesOf(type: Type, symbols: Symbols): number {
   return size(type.shape, symbols) * elementBytes(type.dtype)
 }
 
-/** Name of a value that follows from parameters, in the model file: `<parameter>:<op>` and the output where there are several. */
+/** The value whose memory a view shows; the value itself where it is none. */
+function viewed(value: Value): Value {
+  const { node, output } = value
+  const source = node?.op.alias?.[output!]
+  return source === undefined || node!.op.updates ? value : viewed(node!.inputs[source]!)
+}
+
+/**
+ * Name of a value that follows from parameters, in the model file: `<parameter>:<op>`, and the output where there are
+ * several. A view has the name of what it shows.
+ */
 export function preparedName(value: Value): string {
-  if (value.name) return value.name
-  const { op, inputs, outputs } = value.node!
+  const own = viewed(value)
+  if (own.name) return own.name
+  const { op, inputs, outputs } = own.node!
   const sources = inputs.flatMap((input) => (input && input.role !== 'constant' ? [preparedName(input)] : []))
-  return `${sources.join('+')}:${op.name}${outputs.length > 1 ? `.${value.output}` : ''}`
+  return `${sources.join('+')}:${op.name}${outputs.length > 1 ? `.${own.output}` : ''}`
 }
 
 /** Values that follow from parameters and constants alone. */
@@ -67,7 +78,10 @@ export function lower(graph: Graph, options: LowerOptions): Plan {
     outputs = new Map()
     const running = live(graph, graph.outputs.values(), (value) => prepared.has(value))
     const used = [...running.flatMap((node) => node.inputs), ...graph.outputs.values()]
-    for (const value of used) if (value?.node && prepared.has(value)) outputs.set(preparedName(value), value)
+    for (const value of used) {
+      const own = value && viewed(value)
+      if (own?.node && prepared.has(own)) outputs.set(preparedName(own), own)
+    }
   }
   const nodes = live(graph, outputs.values(), isLeaf)
 
@@ -87,8 +101,9 @@ export function lower(graph: Graph, options: LowerOptions): Plan {
   }
   const home = new Map<Value, number>()
   const root = (value: Value): Value => {
-    const source = value.node?.op.alias?.[value.output!]
-    return source === undefined || isLeaf(value) ? value : root(value.node!.inputs[source]!)
+    const own = viewed(value)
+    const source = own.node?.op.alias?.[own.output!]
+    return source === undefined || isLeaf(own) ? own : root(own.node!.inputs[source]!)
   }
   const constants: { at: number; data: readonly number[] }[] = []
   const place = (value: Value): number => {

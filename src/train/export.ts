@@ -14,7 +14,6 @@ import { sealSafetensors, tensorOf, type Container, type Tensor } from '../io/sa
 import { encodeImageGraph, encodeTextGraph } from '../model/bitgen.ts'
 import type { ModelConfig } from '../model/config.ts'
 import { parameters } from '../model/init.ts'
-import { TOKEN_TABLE } from '../model/text.ts'
 import { lower } from '../plan/lower.ts'
 import { encodeHalf } from '../quant/half.ts'
 import { encodeRows } from '../quant/rows.ts'
@@ -116,14 +115,16 @@ function prunedTable(table: Float32Array, C: number, kept: VocabularyMap): Float
 /** Matrices as int8 rows, tables that are added to activations as f16, vectors as f32, packed codes as they are. */
 function store(tensors: Map<string, Tensor>, { name, dtype, shape }: PlanBuffer, data: Float32Array): void {
   const sizes = shape as number[]
-  const isMatrix = sizes.length === 2 && (name === TOKEN_TABLE || !name!.includes('embedding'))
+  const [N, K] = [sizes[0], sizes.slice(1).reduce((product, dim) => product * dim, 1)]
+  const isTable = /pos_embedding|position_embeddings|cls_token/.test(name!)
   if (dtype !== 'f32') tensors.set(name!, tensorOf(data))
   else if (sizes.length === 1) tensors.set(name!, tensorOf(data, sizes))
-  else if (isMatrix) {
-    const { codes, scales } = encodeRows(data, sizes[0], sizes[1])
-    tensors.set(name!, tensorOf(codes, sizes))
+  else if (isTable) tensors.set(name!, tensorOf(encodeHalf(data), sizes))
+  else {
+    const { codes, scales } = encodeRows(data, N, K)
+    tensors.set(name!, tensorOf(codes, [N, K]))
     tensors.set(scaleName(name!), tensorOf(scales))
-  } else tensors.set(name!, tensorOf(encodeHalf(data), sizes))
+  }
 }
 
 /** Numbers of parameters by the part of the model that their names begin with, the embeddings apart. */

@@ -12,7 +12,7 @@ import { storedWeight } from '../runtime/session.ts'
 import { VocabularyMap } from '../text/vocabulary.ts'
 
 /** What lowering adds to the name of a convolution's weight whose kernel it reorders, and of a ternary weight. */
-const REORDERED = ':reshape:swap_axes:reshape'
+const REORDERED = ':swap_axes'
 const CODES = ':ternarize.0'
 const GAMMA = ':ternarize.1'
 

@@ -68,6 +68,17 @@ export function readMetrics(path: string): MetricsRow[] {
   )
 }
 
+/** Seconds of all parts of a run together: they count anew from each start. */
+export function secondsOf(rows: readonly MetricsRow[]): number {
+  let sum = 0
+  let before = 0
+  for (const row of rows) {
+    if (row.kind !== 'start') sum += row.seconds - before
+    before = row.kind === 'start' ? 0 : row.seconds
+  }
+  return sum
+}
+
 function lineOf(row: MetricsRow): string {
   return `${JSON.stringify(row)}\n`
 }

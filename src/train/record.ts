@@ -7,7 +7,7 @@ import { availableParallelism, cpus } from 'node:os'
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Isa } from '../abi.ts'
-import { readMetrics } from './metrics.ts'
+import { readMetrics, secondsOf } from './metrics.ts'
 import type { TrainConfig } from './config.ts'
 
 export interface StartRow {
@@ -57,14 +57,7 @@ export function trainingRecord(checkpointPath: string, step: number, config: Tra
   const metrics = join(dirname(dirname(checkpointPath)), 'metrics.jsonl')
   if (!existsSync(metrics)) return record
   const rows = readMetrics(metrics).filter((row) => row.step <= step)
-  let seconds = 0
-  rows.forEach((row, i) => {
-    const next = rows[i + 1]
-    // Seconds count from the start of each part: its last row has all of it.
-    if (row.kind !== 'start' && (next === undefined || next.kind === 'start' || next.seconds < row.seconds))
-      seconds += row.seconds
-  })
   const start = rows.findLast((row) => row.kind === 'start')
   const { cpu, cores, node, kernels, commit, date } = start ?? {}
-  return { ...record, seconds: Math.round(seconds), cpu, cores, node, kernels, commit, date }
+  return { ...record, seconds: Math.round(secondsOf(rows)), cpu, cores, node, kernels, commit, date }
 }

@@ -18,7 +18,7 @@ main > * { min-width: 0; }
 h1 { font-size: 34px; line-height: 1.2; letter-spacing: -0.02em; text-wrap: balance; margin-bottom: 12px; }
 h2 { font-size: 20px; letter-spacing: -0.01em; margin-bottom: 14px; }
 h3 { font-size: 15px; font-weight: 600; margin-bottom: 10px; }
-header p { color: var(--soft); max-width: 75ch; }
+header p { color: var(--soft); max-width: 75ch; text-wrap: pretty; }
 .note { color: var(--soft); font-size: 14px; margin: 10px 0 14px; max-width: 85ch; }
 .scroll { overflow-x: auto; background: var(--card); border: 1px solid var(--line); border-radius: 12px; }
 table { border-collapse: collapse; width: 100%; font-size: 15px; font-variant-numeric: tabular-nums; }

@@ -6,8 +6,8 @@
 import sharp from 'sharp'
 import { pixelBaseline } from '../data/baseline.ts'
 import { evaluateRetrieval, type RetrievalFeatures } from '../evaluate/retrieval.ts'
-import { towerLinear } from '../model/config.ts'
-import type { EvaluationRow, MetricsRow, StepRow } from './metrics.ts'
+import { stemLinear, towerLinear } from '../model/config.ts'
+import { secondsOf, type EvaluationRow, type MetricsRow, type StepRow } from './metrics.ts'
 import type { CurveRow, FigureRow, Report, RetrievalRow } from './report.ts'
 import type { Progress } from './run.ts'
 import type { Trainer } from './trainer.ts'
@@ -44,13 +44,15 @@ function about(trainer: Trainer, { step, skipped }: Progress, seconds: number): 
   const { batch, accumulate, steps, shufflePairs } = config
   const concepts = new Set(data.pictures.map(({ concept }) => concept)).size
   const seen = step * batch * accumulate
+  const stem = model.vision.stem.length > 0 ? `, ${stemLinear(model)} in its convolutions` : ''
   const isa = trainer.executor.kernels.manifest.isa
   const number = (value: number) => value.toLocaleString('en')
   return [
     `Trained on ${number(data.pictures.length)} pictures of ${number(concepts)} concepts, asked for ` +
       `${number(data.validation.images.length)} pictures that it was never trained on.`,
     `${number(trainer.size)} parameters, pictures of ${model.image} x ${model.image} pixels, ` +
-      `vision tower ${towerLinear(model)}.`,
+      `weights of linear layers ${model.ternary ? 'ternary' : 'f32'} in text and fusion, ${towerLinear(model)} in ` +
+      `the vision tower${stem}.`,
     `${number(step)} of ${number(steps)} steps of ${number(batch * accumulate)} pictures, ${number(seen)} in all, in ` +
       `${duration(seconds)} on one thread; seed ${config.seed}, kernels ${isa}.`,
     ...(shufflePairs ? ['This is the control: pictures come with the captions of other pictures.'] : []),
@@ -62,17 +64,6 @@ function duration(seconds: number): string {
   if (seconds < 120) return `${Math.round(seconds)} s`
   const minutes = Math.round(seconds / 60)
   return minutes < 120 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`
-}
-
-/** Seconds of all parts of a run: they count anew from each start. */
-export function secondsOf(rows: readonly MetricsRow[]): number {
-  let sum = 0
-  let before = 0
-  for (const row of rows) {
-    if (row.kind !== 'start') sum += row.seconds - before
-    before = row.kind === 'start' ? 0 : row.seconds
-  }
-  return sum
 }
 
 /** Means of neighbouring steps where there are more than a curve can show. */
