@@ -6,6 +6,7 @@
  */
 import { errorText, requireKind, requireThat } from '../base/errors.ts'
 import { sha256 } from './digest.ts'
+import { requireUniqueKeys } from './json-keys.ts'
 
 /** Array type and element width by dtype; F16 and BF16 are given as their raw 16 bits, BOOL as bytes 0 and 1. */
 const ARRAYS = {
@@ -205,37 +206,6 @@ function checkStrict(metadata: Record<string, string>, dataAt: number): void {
   const digest = metadata.sha256 ?? null
   requireThat(/^[0-9a-f]{64}$/.test(String(digest)), 'safetensors', 'metadata.sha256 must be 64 hex digits', digest)
   requireThat(dataAt % ALIGN === 0, 'safetensors', `the data must begin at a multiple of ${ALIGN} bytes`, dataAt)
-}
-
-const [OPEN, CLOSE, QUOTE, BACKSLASH] = Array.from('{}"\\', (character) => character.charCodeAt(0))
-
-function isEscaped(text: string, at: number): boolean {
-  let before = at
-  while (text.charCodeAt(before - 1) === BACKSLASH) before--
-  return (at - before) % 2 === 1
-}
-
-/** JSON.parse keeps the last of two equal keys. `text` is valid JSON, so a string before a colon is a key. */
-function requireUniqueKeys(text: string): void {
-  const open: Set<string>[] = []
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i)
-    if (code === OPEN) open.push(new Set())
-    else if (code === CLOSE) open.pop()
-    else if (code === QUOTE) {
-      const start = i
-      // From quote to quote, since metadata can be long: one behind an odd number of backslashes is part of the string.
-      do i = text.indexOf('"', i + 1)
-      while (isEscaped(text, i))
-      let after = i + 1
-      while (' \t\r\n'.includes(text.charAt(after) || '.')) after++
-      if (text[after] !== ':') continue
-      const key: string = JSON.parse(text.slice(start, i + 1))
-      const seen = open.at(-1)!
-      requireThat(!seen.has(key), 'safetensors', 'a header must not have a key twice', key)
-      seen.add(key)
-    }
-  }
 }
 
 /** Places of the tensors of a file to be written. */

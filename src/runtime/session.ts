@@ -58,12 +58,16 @@ export class Session {
   readonly verified: boolean
   private readonly vocabulary: VocabularyMap | undefined
 
-  private constructor(executor: Executor, { manifest, kept }: ModelFile, fileBytes: number, verified: boolean) {
+  private constructor(
+    executor: Executor,
+    vocabulary: VocabularyMap | undefined,
+    about: Pick<Session, 'manifest' | 'fileBytes' | 'verified'>,
+  ) {
     this.executor = executor
-    this.manifest = manifest
-    this.fileBytes = fileBytes
-    this.verified = verified
-    this.vocabulary = kept && new VocabularyMap(kept)
+    this.vocabulary = vocabulary
+    this.manifest = about.manifest
+    this.fileBytes = about.fileBytes
+    this.verified = about.verified
   }
 
   /**
@@ -72,7 +76,8 @@ export class Session {
    */
   static async open(bytes: Uint8Array, options: LoadOptions): Promise<Session> {
     const { file, verified } = await openModelFile(bytes)
-    requireTable(file)
+    const vocabulary = file.kept && new VocabularyMap(file.kept)
+    requireTable(file, vocabulary?.size ?? VOCABULARY)
     const families = new Set([...PREPROCESSING, ...file.plans.flatMap(({ calls }) => calls.map(({ k }) => k))])
     const kernels = await loadKernels({ ...options, families })
     for (const plan of file.plans) verify(plan, kernels.manifest)
@@ -84,7 +89,7 @@ export class Session {
       requireThat(stored.length === length, `model file: ${name}`, `must have ${length} elements`, stored.length)
       weight.set(stored as Float32Array)
     }
-    return new Session(executor, file, bytes.length, verified)
+    return new Session(executor, vocabulary, { manifest: file.manifest, fileBytes: bytes.length, verified })
   }
 
   /** Images that run at once; more are run in parts. */
@@ -159,8 +164,7 @@ export class Session {
 }
 
 /** Ids are not checked by kernels: the table, first operand of the call that takes them, must have a row for each. */
-function requireTable({ plans, kept }: ModelFile): void {
-  const rows = kept ? new VocabularyMap(kept).size : VOCABULARY
+function requireTable({ plans }: ModelFile, rows: number): void {
   const plan = plans.find(({ name }) => name === 'encodeText')!
   const ids = plan.buffers.findIndex(({ name }) => name === 'ids')
   const isIds = (arg: Arg) => typeof arg === 'object' && arg.at === ids
