@@ -12,8 +12,6 @@ import { figureRows, figureTable, type RecordedResult } from '../src/cli/figures
 import { pixelBaseline } from '../src/data/baseline.ts'
 import { readCaptions } from '../src/data/coco.ts'
 import { BitGen } from '../src/index.ts'
-import { KERNELS } from '../src/kernels.ts'
-import { loadKernels } from '../src/runtime/load.ts'
 import { exportModel } from '../src/train/export.ts'
 
 const SPLITS = ['val_style', 'val_concept', 'dev_style']
@@ -31,8 +29,7 @@ export async function benchRetrieval(args: string[]): Promise<void> {
   const { values } = parseArgs({ args, options: OPTIONS })
   const { checkpoint, out } = values
   if (!checkpoint || !out) throw new Error(message('bench retrieval', '--checkpoint and --out must be given'))
-  const kernels = await loadKernels({ sources: KERNELS })
-  const load = async (path: string | undefined) => path && BitGen.load(exportModel(path, { kernels }))
+  const load = async (path: string | undefined) => path && BitGen.load(await exportModel(path))
   const [model, floatTwin, control] = await Promise.all([checkpoint, values['float-twin'], values.control].map(load))
   if (!model) return
 
@@ -50,5 +47,5 @@ export async function benchRetrieval(args: string[]): Promise<void> {
     const { images: n } = results[split]
     console.log(`${split}: ${n} images; recall in percent\n\n${figureTable(figureRows('model', results[split]))}\n`)
   }
-  writeFileSync(out, exportModel(checkpoint, { kernels, results: { ...results } }))
+  writeFileSync(out, await exportModel(checkpoint, { results: { ...results } }))
 }

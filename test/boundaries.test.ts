@@ -28,7 +28,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   runtime: [...INFERENCE, 'text', 'image'],
   data: SUPPLY,
   model: COMPILER,
-  train: [...HOST, 'evaluate'],
+  train: [...HOST, 'evaluate', 'kernels'],
   evaluate: HOST,
   built: ['abi'],
   kernels: ['abi', 'runtime'],

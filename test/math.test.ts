@@ -3,7 +3,7 @@
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { cos, erf, exp, log, powInt, sin, tanh } from '../src/base/math.ts'
+import { cos, erf, exp, log, powInt, roundEven, sin, tanh } from '../src/base/math.ts'
 
 type Point = [x: number, y: number]
 
@@ -118,6 +118,11 @@ test('powInt is exact where the result is', () => {
   assert.is(powInt(-2, 31), -2147483648)
   assert.is(powInt(2, 1023), 8.98846567431157953865e307)
   assert.is(powInt(0.5, 1074), 5e-324)
+})
+
+test('roundEven: ties go to the even neighbour', () => {
+  const rounded = [-2.5, -1.5, -0.5, -0.2, 0.5, 1.5, 2.5, 2.4999, 2.5001, 2 ** 50 + 0.5, NaN].map(roundEven)
+  assert.equal(rounded, [-2, -2, 0, 0, 0, 2, 2, 2, 3, 2 ** 50, NaN])
 })
 
 test.run()

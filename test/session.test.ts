@@ -67,7 +67,7 @@ test('vectors are those of float64 arithmetic on the weights of the file', async
   const kept = new VocabularyMap(file.kept!)
   const ids = Array.from({ length: kept.size }, (_, row) => kept.id(row) ?? 1)
   const weights = (graph: ReturnType<typeof encodeTextGraph>) =>
-    Object.fromEntries(parameters(graph).map((p) => [p.name!, valueFromModel(file, p, ids)]))
+    Object.fromEntries(parameters(graph).map((p) => [p.name!, valueFromModel(file, graph, p, ids)]))
 
   const text = TEXTS[7]
   const textGraph = encodeTextGraph(config)

@@ -96,6 +96,11 @@ export function erf(x: number): number {
   return Math.sign(x) * (1 - exp(-z * z) / fraction / Math.sqrt(Math.PI))
 }
 
+/** The nearest whole number, ties to even, for |x| < 2^51: doubles above 2^52 are whole, so adding rounds. */
+export function roundEven(x: number): number {
+  return x + 1.5 * 2 ** 52 - 1.5 * 2 ** 52
+}
+
 /** x^n for whole n >= 0, by repeated squaring. */
 export function powInt(x: number, n: number): number {
   let result = 1

@@ -2,11 +2,8 @@
 import type { CAC } from 'cac'
 import { renameSync, writeFileSync } from 'node:fs'
 import { exportModel } from '../index.ts'
-import { KERNELS } from '../kernels.ts'
-import type { Kernels } from '../runtime/kernels.ts'
-import { loadKernels } from '../runtime/load.ts'
 import { bytesText } from './format.ts'
-import { errorAt, requiredOption, type Options } from './usage.ts'
+import { requiredOption, type Options } from './usage.ts'
 
 export function addExport(cli: CAC): void {
   cli
@@ -19,19 +16,10 @@ export function addExport(cli: CAC): void {
     )
     .action(async (options: Options) => {
       const [checkpoint, out] = [requiredOption(options, 'checkpoint'), requiredOption(options, 'out')]
-      const kernels = await loadKernels({ sources: KERNELS })
-      const bytes = exported(checkpoint, kernels)
+      const bytes = await exportModel(checkpoint)
       // Written aside first: a model in use is never half a file.
       writeFileSync(`${out}.part`, bytes)
       renameSync(`${out}.part`, out)
       console.log(`${out}: ${bytesText(bytes.length)}`)
     })
-}
-
-function exported(checkpoint: string, kernels: Kernels): Uint8Array {
-  try {
-    return exportModel(checkpoint, { kernels })
-  } catch (error) {
-    throw errorAt(checkpoint, 'must be a checkpoint of a training run', error)
-  }
 }

@@ -6,19 +6,11 @@
 import type { Builder } from '../graph/builder.ts'
 import type { Op, Value } from '../graph/graph.ts'
 import { CODE_ALIGN, roundUp } from '../abi.ts'
+import { roundEven } from '../base/math.ts'
 import { columns, fixed, rows, times } from '../base/shape.ts'
 import { requireThat } from '../base/errors.ts'
 import { matmulBackWeight, panelBytes, sumColumns } from './matmul.ts'
 import { given } from './shared.ts'
-
-/** Half-to-even rounding. */
-export function roundEven(x: number): number {
-  const down = Math.floor(x)
-  const rest = x - down
-  if (rest < 0.5) return down
-  if (rest > 0.5) return down + 1
-  return down % 2 === 0 ? down : down + 1
-}
 
 const clip = (x: number, lo: number, hi: number) => Math.min(hi, Math.max(lo, x))
 

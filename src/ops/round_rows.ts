@@ -4,8 +4,8 @@
  */
 import type { Builder } from '../graph/builder.ts'
 import type { Op, Value } from '../graph/graph.ts'
+import { roundEven } from '../base/math.ts'
 import { columns, rows } from '../base/shape.ts'
-import { roundEven } from './bitlinear.ts'
 import { given, like } from './shared.ts'
 
 /**

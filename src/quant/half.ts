@@ -2,7 +2,7 @@
  * IEEE 754 binary16, as raw 16 bits: 1 sign, 5 exponent (bias 15), 10 fraction bits. Storage only, nothing computes in
  * it. Engines have no Float16Array yet on the oldest Node that is supported.
  */
-import { roundEven } from './round.ts'
+import { roundEven } from '../base/math.ts'
 
 /** Below this a half has no leading one: it is a multiple of 2^-24. */
 const SMALLEST_NORMAL = 2 ** -14

@@ -4,7 +4,7 @@
  * int8 tower was trained with. Runs once, at export.
  */
 import { requireThat } from '../base/errors.ts'
-import { roundEven } from './round.ts'
+import { roundEven } from '../base/math.ts'
 
 export interface RowCodes {
   /** [N,K], from -127 to 127. */

@@ -5,12 +5,13 @@
 import { createHash } from 'node:crypto'
 import type { Plan, PlanBuffer } from '../abi.ts'
 import { exp } from '../base/math.ts'
-import { message } from '../base/errors.ts'
+import { message, requireThat } from '../base/errors.ts'
 import { size } from '../base/shape.ts'
 import type { Graph } from '../graph/graph.ts'
 import { readCheckpoint } from '../io/checkpoint.ts'
 import { KEPT, modelMetadata, scaleName, type ModelManifest } from '../io/model-file.ts'
 import { sealSafetensors, tensorOf, type Container, type Tensor } from '../io/safetensors.ts'
+import { KERNELS } from '../kernels.ts'
 import { encodeImageGraph, encodeTextGraph } from '../model/bitgen.ts'
 import type { ModelConfig } from '../model/config.ts'
 import { parameters } from '../model/init.ts'
@@ -19,6 +20,7 @@ import { encodeHalf } from '../quant/half.ts'
 import { encodeRows } from '../quant/rows.ts'
 import { Executor } from '../runtime/execute.ts'
 import type { Kernels } from '../runtime/kernels.ts'
+import { loadKernels } from '../runtime/load.ts'
 import { VocabularyMap } from '../text/vocabulary.ts'
 import type { TrainConfig } from './config.ts'
 import { trainingRecord } from './record.ts'
@@ -28,14 +30,21 @@ import type { Progress } from './run.ts'
 const BATCH = 8
 
 export interface ExportOptions {
-  kernels: Kernels
+  /** Default: the best that work here; those of an instruction set give the bits of every other. */
+  kernels?: Kernels
+  /** Figures by set, for the manifest. */
   results?: ModelManifest['results']
 }
 
-/** The bytes of the model file for a checkpoint. Throws where the checkpoint cannot be read or lacks a parameter. */
-export function exportModel(checkpointPath: string, options: ExportOptions): Uint8Array {
-  const { kernels, results = {} } = options
+/**
+ * The bytes of the model file for a checkpoint. Throws an Error that names the checkpoint where it cannot be read, is
+ * none of a training run or lacks a parameter; and where no kernels work here.
+ */
+export async function exportModel(checkpointPath: string, options: ExportOptions = {}): Promise<Uint8Array> {
+  const { kernels = await loadKernels({ sources: KERNELS }), results = {} } = options
   const checkpoint = readCheckpoint(checkpointPath)
+  const { kind } = checkpoint.metadata
+  requireThat(kind === 'checkpoint', checkpointPath, 'must be a checkpoint of a training run', kind)
   const trained = JSON.parse(checkpoint.metadata.model) as ModelConfig
   const config = JSON.parse(checkpoint.metadata.config) as TrainConfig
   const progress = JSON.parse(checkpoint.metadata.progress) as Progress

@@ -1,61 +1,74 @@
 /**
  * Starting values from a model file, for `train --init`: what export stored, turned back into parameters. The float
  * weights behind ternary codes are gone; gamma * code / (share of codes that are not 0) has the same codes and gamma.
+ * A table of positions that was resized at export cannot be had back.
  */
 import { message, requireThat } from '../base/errors.ts'
-import { fixed } from '../base/shape.ts'
-import type { Value } from '../graph/graph.ts'
+import { fixed, size } from '../base/shape.ts'
+import type { Graph, Value } from '../graph/graph.ts'
 import type { ModelFile } from '../io/model-file.ts'
 import { TOKEN_TABLE } from '../model/text.ts'
+import { preparedName } from '../plan/lower.ts'
 import { unpackTernary } from '../quant/ternary.ts'
 import { storedWeight } from '../runtime/session.ts'
 import { VocabularyMap } from '../text/vocabulary.ts'
 
-/** What lowering adds to the name of a convolution's weight whose kernel it reorders, and of a ternary weight. */
-const REORDERED = ':swap_axes'
-const CODES = ':ternarize.0'
-const GAMMA = ':ternarize.1'
+/** An op's input from its output, where weights are stored behind it; `shape` is that of the output. */
+const UNDO: Record<string, ((data: Float32Array, shape: readonly number[]) => Float32Array) | undefined> = {
+  reshape: (data) => data,
+  // Rounding what was rounded changes nothing.
+  round_rows: (data) => data,
+  swap_axes: (data, [, J, I]) =>
+    data.map((_, at) => {
+      const [n, i, j] = [Math.floor(at / (I * J)), Math.floor(at / J) % I, at % J]
+      return data[(n * J + j) * I + i]
+    }),
+}
 
 /**
- * The value of parameter `p` in a model file, in the layout of the checkpoint. `rows` leads from the rows of this run's
- * vocabulary table to ids of GPT-2. Throws a RangeError where the model has no such parameter or another shape.
+ * The value of parameter `p` of `graph` in a model file, in the layout of the checkpoint. `rows` leads from the rows of
+ * this run's vocabulary table to ids of GPT-2. Throws a RangeError where the model has no such parameter or another
+ * shape.
  */
-export function valueFromModel(file: ModelFile, p: Value, rows: readonly number[]): Float32Array {
-  const name = p.name!
-  const shape = p.shape.map(fixed)
-  if (name === 'itc.log_temperature') return Float32Array.of(file.manifest.logTemperature)
-  const stored = [name, name + REORDERED].find((n) => file.tensors.has(n) || file.tensors.has(n + CODES))
-  if (stored === undefined) throw new RangeError(message('init model', `must have the parameter ${name}`))
-  const columns = shape.slice(1).reduce((product, dim) => product * dim, 1)
-  const data = file.tensors.has(stored) ? plain(file, stored) : fromCodes(file, stored, shape[0], columns)
-  if (name === TOKEN_TABLE) return tableRows(data, file, rows, shape[1])
+export function valueFromModel(file: ModelFile, graph: Graph, p: Value, rows: readonly number[]): Float32Array {
+  if (p.name === 'itc.log_temperature') return Float32Array.of(file.manifest.logTemperature)
+  const data = restored(file, graph, p)
+  if (!data) throw new RangeError(message('init model', `must have the parameter ${p.name}`))
+  if (p.name === TOKEN_TABLE) return tableRows(data, file, rows, fixed(p.shape[1]))
   requireThat(
-    data.length === shape[0] * columns,
-    `init model: ${name}`,
-    `must have shape [${shape}]`,
+    data.length === size(p.shape),
+    `init model: ${p.name}`,
+    `must have shape [${p.shape}]`,
     `${data.length} numbers`,
   )
-  return stored === name ? data : channelsFirst(data, shape)
+  return data
 }
 
-function plain(file: ModelFile, name: string): Float32Array {
-  return storedWeight(file, name, false) as Float32Array
+/** A value that the file holds as it is, or behind ops that can be undone; undefined where it has neither. */
+function restored(file: ModelFile, graph: Graph, value: Value): Float32Array | undefined {
+  const isStored = (one: Value) => file.tensors.has(preparedName(one))
+  if (isStored(value)) return plain(file, value)
+  for (const { op, inputs, outputs } of graph.nodes) {
+    if (inputs[0] !== value) continue
+    if (op.name === 'ternarize' && isStored(outputs[0])) return fromCodes(file, outputs)
+    const undo = UNDO[op.name]
+    const behind = undo && restored(file, graph, outputs[0])
+    if (behind) return undo(behind, outputs[0].shape.map(fixed))
+  }
+  return undefined
 }
 
-function fromCodes(file: ModelFile, name: string, N: number, K: number): Float32Array {
-  const codes = unpackTernary(storedWeight(file, name + CODES, true) as Uint8Array, N, K)
-  const gamma = plain(file, name + GAMMA)[0]
+function plain(file: ModelFile, value: Value): Float32Array {
+  return storedWeight(file, preparedName(value), false) as Float32Array
+}
+
+/** Weights [N,K] that ternarize to the codes and the gamma of the file. */
+function fromCodes(file: ModelFile, [codesValue, gammaValue]: readonly Value[]): Float32Array {
+  const [N, K] = codesValue.shape.map(fixed)
+  const codes = unpackTernary(storedWeight(file, preparedName(codesValue), true) as Uint8Array, N, K)
+  const [gamma] = plain(file, gammaValue)
   const share = codes.reduce((sum, code) => sum + Math.abs(code), 0) / codes.length
   return Float32Array.from(codes, (code) => (code * gamma) / Math.max(share, 1 / codes.length))
-}
-
-/** [N, k*k, C] as stored to [N, C, k, k] as in the checkpoint. */
-function channelsFirst(data: Float32Array, [, C, height, width]: number[]): Float32Array {
-  const places = height * width
-  return data.map((_, i) => {
-    const [n, c, place] = [Math.floor(i / (C * places)), Math.floor(i / places) % C, i % places]
-    return data[n * C * places + place * C + c]
-  })
 }
 
 /** Rows of the model's table for the rows of this run's; ids without a row of their own start as the shared one. */

@@ -7,9 +7,11 @@ import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { errorText, message, show } from '../base/errors.ts'
 import { loadNewest, saveCheckpoint, type Checkpoint, type FileSystem } from '../io/checkpoint.ts'
-import type { ModelFile } from '../io/model-file.ts'
+import { KEPT, type ModelFile } from '../io/model-file.ts'
 import type { SafetensorsDtype, Tensor } from '../io/safetensors.ts'
+import { KERNELS } from '../kernels.ts'
 import type { Kernels } from '../runtime/kernels.ts'
+import { loadKernels } from '../runtime/load.ts'
 import type { TrainConfig } from './config.ts'
 import { loadTrainData } from './data.ts'
 import { Metrics } from './metrics.ts'
@@ -36,7 +38,8 @@ export interface RunEvents {
 }
 
 export interface RunOptions extends RunEvents {
-  kernels: Kernels
+  /** Default: the best that work here. */
+  kernels?: Kernels
   /** Ends the run after the current step, with a checkpoint and a report; while pictures load, at once. */
   signal?: AbortSignal
   /** Starting values of a new run; a resumed one goes on from its checkpoint. */
@@ -66,10 +69,11 @@ export const runPaths = (output: string) => ({
 
 /**
  * Trains as configured, from the newest checkpoint of the output folder if there is one. Ends with report.html.
- * Throws where the data or a checkpoint cannot be used, a file cannot be written, or gradients stay infinite.
+ * Throws where no kernels work here, the data or a checkpoint cannot be used, a file cannot be written, or gradients
+ * stay infinite.
  */
-export async function trainRun(config: TrainConfig, options: RunOptions): Promise<RunResult> {
-  const { kernels, signal } = options
+export async function trainRun(config: TrainConfig, options: RunOptions = {}): Promise<RunResult> {
+  const { kernels = await loadKernels({ sources: KERNELS }), signal } = options
   mkdirSync(config.output, { recursive: true })
   const data = await loadTrainData(kernels, config, options.onPictures, signal).catch((error: unknown) => {
     if (signal?.aborted) return null
@@ -187,7 +191,7 @@ class Run {
       tensors.set(name, { dtype: DTYPES[data.constructor.name], shape, data: data as Tensor['data'] })
     }
     const kept = this.trainer.data.seen.kept
-    tensors.set('vocabulary.kept', { dtype: 'I32', shape: [kept.length], data: Int32Array.from(kept) })
+    tensors.set(KEPT, { dtype: 'I32', shape: [kept.length], data: Int32Array.from(kept) })
     const metadata = {
       kind: 'checkpoint',
       config: JSON.stringify(comparable(this.trainer)),

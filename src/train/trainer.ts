@@ -7,7 +7,7 @@ import type { TensorData } from '../base/dtype.ts'
 import { exp } from '../base/math.ts'
 import { Stream, USE } from '../base/rng.ts'
 import { size } from '../base/shape.ts'
-import type { Value } from '../graph/graph.ts'
+import type { Graph, Value } from '../graph/graph.ts'
 import type { ModelFile } from '../io/model-file.ts'
 import { evaluateRetrieval, type RetrievalFeatures, type RetrievalReport } from '../evaluate/retrieval.ts'
 import type { ModelConfig } from '../model/config.ts'
@@ -61,6 +61,8 @@ export class Trainer {
   readonly model: ModelConfig
   readonly executor: Executor
   readonly data: TrainData
+  /** Forward and backward of a step. */
+  private readonly graph: Graph
   private readonly parameters: readonly Value[]
   private readonly batches: Batches
   private readonly ternary: TernaryWatch
@@ -75,7 +77,8 @@ export class Trainer {
     this.batches = new Batches(data.pictures, { ...config, pairs: config.imageContrast > 0 })
     const graphs = trainGraphs(this.model, config)
     this.stepPlans = graphs.map(({ name }) => name)
-    this.ternary = new TernaryWatch(graphs[0])
+    this.graph = graphs[0]
+    this.ternary = new TernaryWatch(this.graph)
     const symbols = { B: config.batch, T: Math.min(config.maxTokens, this.model.maxLength) }
     this.executor = new Executor(kernels, [
       ...graphs.map((graph) => lower(graph, { symbols, deterministic: false })),
@@ -84,7 +87,7 @@ export class Trainer {
       lower(encodeTextGraph(this.model), { symbols, deterministic: true }),
     ])
     for (const { name } of this.executor.names('state')) this.executor.tensor(name!).fill(0)
-    this.parameters = parameters(graphs[0])
+    this.parameters = parameters(this.graph)
     for (const p of this.parameters) this.tensor(p.name!).set(initialValue(p, config.seed))
   }
 
@@ -114,7 +117,7 @@ export class Trainer {
     const rows = Array.from({ length: this.model.vocabulary }, (_, row) =>
       restricted ? (seen.id(row) ?? VOCABULARY) : row,
     )
-    for (const p of this.parameters) this.tensor(p.name!).set(valueFromModel(file, p, rows))
+    for (const p of this.parameters) this.tensor(p.name!).set(valueFromModel(file, this.graph, p, rows))
   }
 
   /** Runs 512 (or as configured) training samples and centres the projections on them. */

@@ -1,0 +1,73 @@
+/**
+ * A model file gives a new run its weights: the trainer that starts from it computes what the file computes by its own
+ * plans. On tiny models, one for each way in which export stores the weights of the vision side.
+ */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { BitGen } from '../src/index.ts'
+import { loadNewest } from '../src/io/checkpoint.ts'
+import { readModelFile } from '../src/io/model-file.ts'
+import { trainConfig } from '../src/train/config.ts'
+import { loadTrainData } from '../src/train/data.ts'
+import { exportModel } from '../src/train/export.ts'
+import { runPaths, trainRun } from '../src/train/run.ts'
+import { Trainer } from '../src/train/trainer.ts'
+import { builtModule } from './support/kernels.ts'
+import { drawShapes, shapeConfig } from './support/shapes.ts'
+
+const dir = mkdtempSync(join(tmpdir(), 'bitgen-init-'))
+await drawShapes(dir)
+test.after(() => rmSync(dir, { recursive: true, force: true }))
+
+const { model } = shapeConfig()
+const configOf = (output: string, vision: object, seed: number) =>
+  trainConfig(shapeConfig({ output, seed, steps: 4, model: { ...model, vision: { ...model.vision, ...vision } } }), dir)
+
+/** Trains a few steps and exports: the bytes of the model file. */
+async function exported(output: string, vision: object): Promise<Uint8Array> {
+  await trainRun(configOf(output, vision, 1), { kernels: await builtModule('simd128') })
+  const { path } = loadNewest(runPaths(join(dir, output)).checkpoints)!
+  return exportModel(path, { kernels: await builtModule('simd128') })
+}
+
+function close(got: ArrayLike<number>, want: ArrayLike<number>): void {
+  assert.is(got.length, want.length)
+  const worst = Array.from(want).reduce((most, one, i) => Math.max(most, Math.abs(got[i] - one)), 0)
+  assert.ok(worst <= 1e-5, `features differ by ${worst}`)
+}
+
+for (const [name, vision] of [
+  ['a stem', {}],
+  ['a ternary stem', { stemLinear: 'ternary' }],
+  ['an int8 stem and tower', { stemLinear: 'int8', linear: 'int8' }],
+  ['a patch embedding', { stem: [], patch: 8 }],
+] as [string, object][]) {
+  test(`a trainer starts from a model with ${name}`, async () => {
+    const bytes = await exported(name, vision)
+    const kernels = await builtModule('simd128')
+    // Another seed: what is not taken from the file shows.
+    const config = configOf(`from ${name}`, vision, 2)
+    const trainer = new Trainer(kernels, config, await loadTrainData(kernels, config))
+    trainer.setParameters(readModelFile(bytes))
+    const started = trainer.validationFeatures()
+    const file = await BitGen.load(bytes)
+    const { images, pixels } = trainer.data.validation
+    const pictures = images.map((_, i) => ({ data: pixels(i), width: 32, height: 32, channels: 3 as const }))
+    close(started.image, (await file.embedImage(pictures)).data)
+    close(started.text, (await file.embedText(images.flatMap(({ captions }) => captions))).data)
+  })
+}
+
+test('a model of another architecture is refused by the name of the parameter', async () => {
+  const kernels = await builtModule('simd128')
+  const config = configOf('other', { stem: [], patch: 8 }, 2)
+  const trainer = new Trainer(kernels, config, await loadTrainData(kernels, config))
+  const file = readModelFile(await exported('with a stem', {}))
+  const missing = /init model: must have the parameter vision.embeddings.patch_embeddings.projection.weight/
+  assert.throws(() => trainer.setParameters(file), missing)
+})
+
+test.run()
