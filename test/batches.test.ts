@@ -4,7 +4,7 @@
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { Batches, type BatchOptions, type Item, type Picture } from '../src/train/batches.ts'
+import { Batches, type BatchOptions, type Item, type Sample } from '../src/train/batches.ts'
 
 const OPTIONS: BatchOptions = {
   seed: 3,
@@ -16,7 +16,7 @@ const OPTIONS: BatchOptions = {
 }
 
 /** Concepts 0 .. n-1 with `each` pictures; captions `c<picture>.<k>`, keywords `k<picture>.<k>`. */
-function pictures(n: number, each: number, keywords = 5): Picture[] {
+function pictures(n: number, each: number, keywords = 5): Sample[] {
   return Array.from({ length: n * each }, (_, i) => ({
     captions: [`c${i}.0`, `c${i}.1`],
     keywords: Array.from({ length: keywords }, (_, k) => `k${i}.${k}`),

@@ -8,6 +8,7 @@ import { setTimeout } from 'node:timers/promises'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { PHRASES } from '../src/cli/demo.ts'
+import { figureRows, recordedResult } from '../src/cli/figures.ts'
 import { duration, table } from '../src/cli/format.ts'
 import { BitGen } from '../src/index.ts'
 import {
@@ -202,6 +203,20 @@ test('the right answers of the demo are names of its pictures', () => {
   const { annotations } = JSON.parse(readFileSync(file, 'utf8')) as { annotations: { caption: string }[] }
   const names = annotations.map(({ caption }) => caption)
   for (const [, ...right] of PHRASES) for (const name of right) assert.ok(names.includes(name), name)
+})
+
+test('recorded figures of another form are left out', () => {
+  const [t2i, i2t] = [1, 2].map((r1) => ({ r1, r5: 50, r10: 100 }))
+  const report = { images: 2, captions: 2, t2i, i2t, chance: { t2i, i2t } }
+  const rows = (yardsticks: object) => figureRows('model', recordedResult({ ...report, ...yardsticks })!)
+  assert.equal(
+    rows({ pixelBaseline: { n: 2, unknown: 0, t2i, i2t }, control: { t2i: { at1: 0.5 }, i2t } }).map(
+      ({ name }) => name,
+    ),
+    ['model', 'nearest by pixels', 'chance'],
+  )
+  assert.is(recordedResult({ ...report, t2i: 3 }), undefined)
+  assert.is(recordedResult(null), undefined)
 })
 
 test('tables are flush, times are words', () => {

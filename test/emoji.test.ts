@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path'
 import sharp from 'sharp'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { pixelBaseline } from '../src/data/baseline.ts'
+import { pixelBaseline } from '../src/evaluate/baseline.ts'
 import { ARTISTS } from '../src/data/emoji/artists.ts'
 import { splitOf } from '../src/data/emoji/build.ts'
 import { cleanPhrases, codeOf, codeOfHex, readConcepts } from '../src/data/emoji/concepts.ts'
@@ -176,16 +176,16 @@ test('the pixel baseline finds what it knows; ties and unknown concepts count ag
       concept: 'b',
     },
   ]
-  const sure = { at1: 1, at5: 1, at10: 1 }
+  const sure = { r1: 100, r5: 100, r10: 100 }
   const both = [
     { path: across, concept: 'a' },
     { path: down, concept: 'b' },
   ]
   assert.equal(await pixelBaseline(queries, both), { n: 2, unknown: 0, i2t: sure, t2i: sure })
   const twins = both.map(({ concept }) => ({ path: across, concept }))
-  assert.is((await pixelBaseline(queries, twins)).i2t.at1, 0)
+  assert.is((await pixelBaseline(queries, twins)).i2t.r1, 0)
   const none = await pixelBaseline(queries, [])
-  assert.equal([none.unknown, none.i2t.at1, none.t2i.at1, none.i2t.at5], [2, 0, 0, 1])
+  assert.equal([none.unknown, none.i2t.r1, none.t2i.r1, none.i2t.r5], [2, 0, 0, 100])
 })
 
 test.run()

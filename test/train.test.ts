@@ -12,7 +12,7 @@ import type { Tensor } from '../src/io/safetensors.ts'
 import { trainConfig } from '../src/train/config.ts'
 import { loadTrainData } from '../src/train/data.ts'
 import { readMetrics, secondsOf, type MetricsRow } from '../src/train/metrics.ts'
-import { runPaths, trainRun, type Progress, type RunOptions } from '../src/train/run.ts'
+import { runPaths, trainRun, type RunState, type RunOptions } from '../src/train/run.ts'
 import { Trainer, type ValidationReport } from '../src/train/trainer.ts'
 import { builtModule } from './support/kernels.ts'
 import { drawShapes, shapeConfig } from './support/shapes.ts'
@@ -31,7 +31,7 @@ async function run(output: string, overrides: Overrides = {}, options: Partial<R
 const paths = (output: string) => runPaths(join(dir, output))
 const rowsOf = (output: string) => readMetrics(paths(output).metrics)
 const newest = (output: string) => loadNewest(paths(output).checkpoints)!
-const progressOf = ({ metadata }: Checkpoint) => JSON.parse(metadata.progress) as Progress
+const progressOf = ({ metadata }: Checkpoint) => JSON.parse(metadata.progress) as RunState
 
 /** The message that a promise fails with. */
 async function failure(promise: Promise<unknown>): Promise<string> {

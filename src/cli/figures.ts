@@ -2,7 +2,7 @@
  * Retrieval figures in rows: the model, and what it is measured against. The figures of a model's manifest come from
  * a file that anyone may have written, so their form is checked; what does not fit is left out.
  */
-import type { PixelBaseline, Recall } from '../data/baseline.ts'
+import type { PixelBaseline } from '../evaluate/baseline.ts'
 import type { DirectionReport, Recalls, RetrievalReport } from '../evaluate/retrieval.ts'
 import { table } from './format.ts'
 
@@ -22,23 +22,31 @@ export interface FigureRow {
   i2t: Recalls & Partial<DirectionReport>
 }
 
-/** A result of a manifest, or undefined where it has another form. */
+/** A result of a manifest, without yardsticks of another form; undefined where it has another form itself. */
 export function recordedResult(result: unknown): RecordedResult | undefined {
   const report = result as Partial<RecordedResult> | null | undefined
-  const isReport = typeof report?.t2i?.r1 === 'number' && typeof report.i2t?.r1 === 'number' && report.chance?.t2i
-  return isReport ? (report as RecordedResult) : undefined
+  if (!hasRecalls(report) || !report?.chance?.t2i) return undefined
+  const yardstick = <T>(one: T) => (hasRecalls(one) ? one : undefined)
+  return {
+    ...(report as RecordedResult),
+    pixelBaseline: yardstick(report.pixelBaseline),
+    floatTwin: yardstick(report.floatTwin),
+    control: yardstick(report.control),
+  }
+}
+
+function hasRecalls(one: unknown): boolean {
+  const { t2i, i2t } = (one ?? {}) as { t2i?: Partial<Recalls>; i2t?: Partial<Recalls> }
+  return typeof t2i?.r1 === 'number' && typeof i2t?.r1 === 'number'
 }
 
 /** The model first, then its yardsticks, chance last. */
 export function figureRows(name: string, result: RecordedResult): FigureRow[] {
   const { t2i, i2t, floatTwin, control, pixelBaseline, chance } = result
-  const percent = ({ at1, at5, at10 }: Recall) => ({ r1: 100 * at1, r5: 100 * at5, r10: 100 * at10 })
   return [
     { name, t2i, i2t },
     ...(floatTwin ? [{ name: 'float twin', t2i: floatTwin.t2i, i2t: floatTwin.i2t }] : []),
-    ...(pixelBaseline
-      ? [{ name: 'nearest by pixels', t2i: percent(pixelBaseline.t2i), i2t: percent(pixelBaseline.i2t) }]
-      : []),
+    ...(pixelBaseline ? [{ name: 'nearest by pixels', t2i: pixelBaseline.t2i, i2t: pixelBaseline.i2t }] : []),
     ...(control ? [{ name: 'control: shuffled pairs', t2i: control.t2i, i2t: control.i2t }] : []),
     { name: 'chance', ...chance },
   ]

@@ -92,11 +92,16 @@ export function ranks(
 /** Recalls and median of ranks. */
 export function summarise(all: Int32Array): DirectionReport {
   requireThat(all.length > 0, 'retrieval', 'there must be a query')
-  const recall = (k: number) => (100 * all.filter((rank) => rank <= k).length) / all.length
   const sorted = all.toSorted()
   const middle = sorted.length >> 1
   const medianRank = sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
-  return { r1: recall(1), r5: recall(5), r10: recall(10), medianRank }
+  return { ...recallsOf(all), medianRank }
+}
+
+/** Recalls of ranks from 1. */
+export function recallsOf(all: ArrayLike<number>): Recalls {
+  const recall = (k: number) => (100 * Array.from(all).filter((rank) => rank <= k).length) / all.length
+  return { r1: recall(1), r5: recall(5), r10: recall(10) }
 }
 
 /** Expected recalls of a random order, for queries and items with these owners. */

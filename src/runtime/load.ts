@@ -13,7 +13,7 @@ export interface KernelSource {
   load(): Promise<{ wasm: Uint8Array<ArrayBuffer>; manifest: Manifest }>
 }
 
-export interface LoadOptions {
+export interface KernelOptions {
   sources: readonly KernelSource[]
   /** Kernel families that will be called: the answers of others are not checked. Default: all. */
   families?: ReadonlySet<string>
@@ -43,7 +43,7 @@ const PROBES: Record<Isa, Uint8Array<ArrayBuffer> | undefined> = {
 }
 
 /** The kernels of a source, checked; throws the reason why they do not serve here. */
-async function attempt(source: KernelSource, { families, maxMemory }: LoadOptions): Promise<Kernels> {
+async function attempt(source: KernelSource, { families, maxMemory }: KernelOptions): Promise<Kernels> {
   const needs = PROBES[source.isa]
   if (needs && !WebAssembly.validate(needs)) throw new Error('the engine has no such instructions')
   const { wasm, manifest } = await source.load()
@@ -63,7 +63,7 @@ function targetOfEnvironment(): string | undefined {
  * Loads the best module that works. Throws a RangeError for a target that is no instruction set, and an Error that
  * names every reason where none works, or the forced one does not.
  */
-export async function loadKernels(options: LoadOptions): Promise<Kernels> {
+export async function loadKernels(options: KernelOptions): Promise<Kernels> {
   const { sources, target = targetOfEnvironment(), log } = options
   if (target !== undefined)
     requireThat((ISAS as readonly string[]).includes(target), 'target', `must be one of ${ISAS.join(', ')}`, target)

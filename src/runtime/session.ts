@@ -11,7 +11,7 @@ import { decodeHalf } from '../quant/half.ts'
 import { decodeRows } from '../quant/rows.ts'
 import { batchIds, VOCABULARY, VocabularyMap } from '../text/vocabulary.ts'
 import { Executor, type MemoryUse } from './execute.ts'
-import { loadKernels, type LoadOptions } from './load.ts'
+import { loadKernels, type KernelOptions } from './load.ts'
 import { resizeImage, writePixels } from './preprocess.ts'
 import { verify } from './verify.ts'
 
@@ -74,7 +74,7 @@ export class Session {
    * Checks the file, chooses kernels, lays out memory. Throws a RangeError where the file is damaged or asks for more
    * memory than the limit, before any is taken, and an Error where no kernels work here.
    */
-  static async open(bytes: Uint8Array, options: LoadOptions): Promise<Session> {
+  static async open(bytes: Uint8Array, options: KernelOptions): Promise<Session> {
     const { file, verified } = await openModelFile(bytes)
     const vocabulary = file.kept && new VocabularyMap(file.kept)
     requireTable(file, vocabulary?.size ?? VOCABULARY)

@@ -7,7 +7,7 @@ import { requireThat } from '../base/errors.ts'
 import { shuffle, Stream, USE } from '../base/rng.ts'
 
 /** What the sampler needs to know of an image. */
-export interface Picture {
+export interface Sample {
   captions: readonly string[]
   keywords: readonly string[]
   concept: number
@@ -34,7 +34,7 @@ export interface Item {
 export class Batches {
   /** Steps in which every concept (or picture) is seen about once. */
   readonly stepsPerEpoch: number
-  private readonly pictures: readonly Picture[]
+  private readonly samples: readonly Sample[]
   private readonly options: BatchOptions
   /** Indices of pictures, drawn from together: one a concept with `pairs`, one a picture without. */
   private readonly groups: number[][]
@@ -43,20 +43,20 @@ export class Batches {
   private epoch = -1
   private order: ArrayLike<number> = []
 
-  constructor(pictures: readonly Picture[], options: BatchOptions) {
-    requireThat(pictures.length > 0, 'training data', 'must have at least one image')
+  constructor(samples: readonly Sample[], options: BatchOptions) {
+    requireThat(samples.length > 0, 'training data', 'must have at least one image')
     requireThat(
       !options.pairs || options.batch % 2 === 0,
       'batch',
       'must be even where pictures come in pairs',
       options.batch,
     )
-    this.pictures = pictures
+    this.samples = samples
     this.options = options
     const byConcept = new Map<number, number[]>()
-    pictures.forEach(({ concept }, i) => byConcept.set(concept, [...(byConcept.get(concept) ?? []), i]))
-    this.groups = options.pairs ? [...byConcept.values()] : pictures.map((_, i) => [i])
-    this.captionsFrom = options.shufflePairs ? shuffle(pictures.length, options.seed, 0, 0, USE.control) : null
+    samples.forEach(({ concept }, i) => byConcept.set(concept, [...(byConcept.get(concept) ?? []), i]))
+    this.groups = options.pairs ? [...byConcept.values()] : samples.map((_, i) => [i])
+    this.captionsFrom = options.shufflePairs ? shuffle(samples.length, options.seed, 0, 0, USE.control) : null
     this.stepsPerEpoch = Math.max(1, Math.floor(this.groups.length / this.groupsPerStep))
   }
 
@@ -64,7 +64,7 @@ export class Batches {
     return this.options.pairs ? this.options.batch / 2 : this.options.batch
   }
 
-  /** The samples of a step; steps count from 1. */
+  /** The items of a step; steps count from 1. */
   step(step: number): Item[] {
     const perStep = this.groupsPerStep
     const items: Item[] = []
@@ -73,7 +73,7 @@ export class Batches {
       const group = this.groups[this.permuted(at)]
       const stream = new Stream(this.options.seed, step, g, USE.sample)
       for (const picture of this.options.pairs ? twoOf(group, stream) : group) {
-        const concept = this.pictures[picture].concept
+        const concept = this.samples[picture].concept
         items.push({ picture, caption: this.caption(picture, stream), concept })
       }
     }
@@ -92,7 +92,7 @@ export class Batches {
   }
 
   private caption(picture: number, stream: Stream): string {
-    const { captions, keywords } = this.pictures[this.captionsFrom ? this.captionsFrom[picture] : picture]
+    const { captions, keywords } = this.samples[this.captionsFrom ? this.captionsFrom[picture] : picture]
     const caption = captions[stream.below(captions.length)]
     if (keywords.length === 0) return caption
     const { captionWithKeywords, keywordsAlone } = this.options

@@ -11,12 +11,12 @@ import { Executor } from '../runtime/execute.ts'
 import type { Kernels } from '../runtime/kernels.ts'
 import { encodeBatch, encodeText } from '../text/tokenizer.ts'
 import { VocabularyMap, type TokenBatch } from '../text/vocabulary.ts'
-import type { Picture } from './batches.ts'
+import type { Sample } from './batches.ts'
 import type { TrainConfig } from './config.ts'
 import { loadPictures, type PictureSet } from './pictures.ts'
 
 /** An artist as data.manifest.json describes it: title, author, licence and so on beside the id. */
-interface Attribution {
+interface ArtistEntry {
   id: string
   [about: string]: unknown
 }
@@ -26,13 +26,13 @@ export interface DataSource {
   /** Of the data manifest. */
   sha256: string
   /** Of the artists whose pictures are trained on. */
-  attributions: Attribution[]
+  attributions: ArtistEntry[]
 }
 
 export interface TrainData {
   train: PictureSet
   /** The training images as the sampler sees them. */
-  pictures: Picture[]
+  samples: Sample[]
   validation: PictureSet
   /** Ids of GPT-2 that the training texts use. */
   seen: VocabularyMap
@@ -81,7 +81,7 @@ export async function loadTrainData(
   const validation = eachOnce(await load(held))
   return {
     train,
-    pictures: toPictures(train.images),
+    samples: toSamples(train.images),
     validation,
     seen,
     encode: (batch) => encodeBatch(batch, tokenizer, restricted ? seen : undefined),
@@ -106,7 +106,7 @@ function digest(sets: readonly PictureSet[]): string {
 }
 
 /** Concepts become numbers in order of appearance. */
-function toPictures(images: readonly CaptionedImage[]): Picture[] {
+function toSamples(images: readonly CaptionedImage[]): Sample[] {
   const numbers = new Map<string | number, number>()
   return images.map(({ captions, keywords, concept }) => {
     if (!numbers.has(concept)) numbers.set(concept, numbers.size)
@@ -119,7 +119,7 @@ function readSource(path: string, images: readonly CaptionedImage[]): DataSource
   const artists = new Set(images.map(({ artist }) => artist))
   try {
     const text = readFileSync(path)
-    const { attributions = [] } = JSON.parse(text.toString('utf8')) as { attributions?: Attribution[] }
+    const { attributions = [] } = JSON.parse(text.toString('utf8')) as { attributions?: ArtistEntry[] }
     return {
       sha256: createHash('sha256').update(text).digest('hex'),
       attributions: attributions.filter(({ id }) => artists.has(id)),

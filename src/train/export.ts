@@ -24,7 +24,7 @@ import { loadKernels } from '../runtime/load.ts'
 import { VocabularyMap } from '../text/vocabulary.ts'
 import type { TrainConfig } from './config.ts'
 import { trainingRecord } from './record.ts'
-import type { Progress } from './run.ts'
+import type { RunState } from './run.ts'
 
 /** Images and texts that a model takes at once; more are run in parts. */
 const BATCH = 8
@@ -47,7 +47,7 @@ export async function exportModel(checkpointPath: string, options: ExportOptions
   requireThat(kind === 'checkpoint', checkpointPath, 'must be a checkpoint of a training run', kind)
   const trained = JSON.parse(checkpoint.metadata.model) as ModelConfig
   const config = JSON.parse(checkpoint.metadata.config) as TrainConfig
-  const progress = JSON.parse(checkpoint.metadata.progress) as Progress
+  const progress = JSON.parse(checkpoint.metadata.progress) as RunState
   const kept = new VocabularyMap(checkpoint.tensors.get(KEPT)!.data as Int32Array)
   const model = { ...trained, vocabulary: kept.size }
   const graphs = [encodeImageGraph(model), encodeTextGraph(model)]

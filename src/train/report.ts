@@ -8,7 +8,7 @@ import { drawChart, type Chart } from './report-charts.ts'
 import { REPORT_STYLE } from './report-style.ts'
 
 /** What a line of metrics.jsonl has to say about a step; accuracies are shares of the batch. */
-export interface CurveRow {
+export interface StepPoint {
   step: number
   loss: number
   accT2i: number
@@ -16,7 +16,7 @@ export interface CurveRow {
 }
 
 /** And about an evaluation; recalls in percent. */
-export interface EvaluationRow {
+export interface EvaluationPoint {
   step: number
   t2i: Recalls
   i2t: Recalls
@@ -26,7 +26,7 @@ export interface EvaluationRow {
 }
 
 /** A row of the table of figures: the model, chance, a baseline. */
-export interface FigureRow {
+export interface ReportFigure {
   name: string
   /** Images and captions that were searched. */
   images: number
@@ -47,9 +47,9 @@ export interface Report {
   title: string
   /** Sentences under the title: data, artist, size of the model, conditions. */
   about: string[]
-  steps: readonly CurveRow[]
-  evaluations: readonly EvaluationRow[]
-  figures: readonly FigureRow[]
+  steps: readonly StepPoint[]
+  evaluations: readonly EvaluationPoint[]
+  figures: readonly ReportFigure[]
   retrievals: readonly RetrievalRow[]
 }
 
@@ -83,7 +83,7 @@ ${retrievals.length > 0 ? retrievalGrid(retrievals) : ''}
 `
 }
 
-function figureTable(figures: readonly FigureRow[]): string {
+function figureTable(figures: readonly ReportFigure[]): string {
   const n = Math.min(...figures.map(({ images }) => images))
   const error = (100 * Math.sqrt(0.25 / n)).toFixed(1)
   return `<section>
@@ -103,13 +103,13 @@ ${error} points with ${n} queries.</p>
 </section>`
 }
 
-function figureRow({ name, images, captions, t2i, i2t, model }: FigureRow): string {
+function figureRow({ name, images, captions, t2i, i2t, model }: ReportFigure): string {
   const cells = [t2i, i2t].flatMap((r) => [r?.r1.toFixed(1), r?.r5.toFixed(1), r?.r10.toFixed(1), r?.medianRank])
   const numbers = [images, captions, ...cells].map((cell) => `<td>${cell ?? '–'}</td>`).join('')
   return `<tr${model ? ' class="model"' : ''}><th scope="row">${escape(name)}</th>${numbers}</tr>`
 }
 
-function curves(steps: readonly CurveRow[], evaluations: readonly EvaluationRow[]): string {
+function curves(steps: readonly StepPoint[], evaluations: readonly EvaluationPoint[]): string {
   const series = <Row extends { step: number }>(rows: readonly Row[], value: (row: Row) => number) =>
     rows.map((row) => ({ step: row.step, value: value(row) }))
   const [blue, orange] = ['var(--blue)', 'var(--orange)']

@@ -4,12 +4,12 @@
  * the baseline is left out where it would take minutes.
  */
 import sharp from 'sharp'
-import { pixelBaseline } from '../data/baseline.ts'
+import { pixelBaseline } from '../evaluate/baseline.ts'
 import { evaluateRetrieval, type RetrievalFeatures } from '../evaluate/retrieval.ts'
 import { stemLinear, towerLinear } from '../model/config.ts'
 import { secondsOf, type EvaluationRow, type MetricsRow, type StepRow } from './metrics.ts'
-import type { CurveRow, FigureRow, Report, RetrievalRow } from './report.ts'
-import type { Progress } from './run.ts'
+import type { Report, ReportFigure, RetrievalRow, StepPoint } from './report.ts'
+import type { RunState } from './run.ts'
 import type { Trainer } from './trainer.ts'
 
 const QUERIES = 12
@@ -24,7 +24,7 @@ const MAX_PAIRS = 1e7
 /** Collects the report of a run after `progress.step` steps. Throws where a picture can no longer be read. */
 export async function runReport(
   trainer: Trainer,
-  progress: Progress,
+  progress: RunState,
   rows: readonly MetricsRow[],
   { baseline = true } = {},
 ): Promise<Report> {
@@ -39,16 +39,16 @@ export async function runReport(
   }
 }
 
-function about(trainer: Trainer, { step, skipped }: Progress, seconds: number): string[] {
+function about(trainer: Trainer, { step, skipped }: RunState, seconds: number): string[] {
   const { config, data, model } = trainer
   const { batch, accumulate, steps, shufflePairs } = config
-  const concepts = new Set(data.pictures.map(({ concept }) => concept)).size
+  const concepts = new Set(data.samples.map(({ concept }) => concept)).size
   const seen = step * batch * accumulate
   const stem = model.vision.stem.length > 0 ? `, ${stemLinear(model)} in its convolutions` : ''
   const isa = trainer.executor.kernels.manifest.isa
   const number = (value: number) => value.toLocaleString('en')
   return [
-    `Trained on ${number(data.pictures.length)} pictures of ${number(concepts)} concepts, asked for ` +
+    `Trained on ${number(data.samples.length)} pictures of ${number(concepts)} concepts, asked for ` +
       `${number(data.validation.images.length)} pictures that it was never trained on.`,
     `${number(trainer.size)} parameters, pictures of ${model.image} x ${model.image} pixels, ` +
       `weights of linear layers ${model.ternary ? 'ternary' : 'f32'} in text and fusion, ${towerLinear(model)} in ` +
@@ -67,7 +67,7 @@ function duration(seconds: number): string {
 }
 
 /** Means of neighbouring steps where there are more than a curve can show. */
-function thinned(rows: readonly StepRow[]): CurveRow[] {
+function thinned(rows: readonly StepRow[]): StepPoint[] {
   const group = Math.ceil(rows.length / MAX_POINTS)
   return Array.from({ length: Math.ceil(rows.length / group) || 0 }, (_, i) => {
     const part = rows.slice(i * group, (i + 1) * group)
@@ -77,7 +77,7 @@ function thinned(rows: readonly StepRow[]): CurveRow[] {
   })
 }
 
-function figures(features: RetrievalFeatures, { step, best }: Progress, rows: readonly MetricsRow[]): FigureRow[] {
+function figures(features: RetrievalFeatures, { step, best }: RunState, rows: readonly MetricsRow[]): ReportFigure[] {
   const { images, captions, t2i, i2t, chance } = evaluateRetrieval(features)
   const isBest = (row: MetricsRow): row is EvaluationRow => row.kind === 'evaluation' && row.step === best?.step
   const bestRow = best?.step === step ? undefined : rows.find(isBest)
@@ -89,14 +89,13 @@ function figures(features: RetrievalFeatures, { step, best }: Progress, rows: re
 }
 
 /** The nearest training picture by pixels; nothing where no concept is known, or comparing takes too long. */
-async function baselineRow({ data }: Trainer): Promise<FigureRow[]> {
+async function baselineRow({ data }: Trainer): Promise<ReportFigure[]> {
   const [known, queries] = [data.train.images, data.validation.images]
   const concepts = new Set(known.map(({ concept }) => concept))
   if (known.length * queries.length > MAX_PAIRS || !queries.some(({ concept }) => concepts.has(concept))) return []
   const { n, t2i, i2t } = await pixelBaseline(queries, known)
-  const percent = ({ at1, at5, at10 }: typeof t2i) => ({ r1: 100 * at1, r5: 100 * at5, r10: 100 * at10 })
   const captions = new Set(queries.map(({ concept }) => concept)).size
-  return [{ name: 'nearest training picture by pixels', images: n, captions, t2i: percent(t2i), i2t: percent(i2t) }]
+  return [{ name: 'nearest training picture by pixels', images: n, captions, t2i, i2t }]
 }
 
 /** Captions at equal distances through the validation set, with the pictures that come first. */

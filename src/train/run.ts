@@ -20,7 +20,7 @@ import { runReport } from './run-report.ts'
 import { Trainer, type StepReport, type ValidationReport } from './trainer.ts'
 
 /** What a checkpoint holds besides tensors. Nothing in it depends on the time or the machine. */
-export interface Progress {
+export interface RunState {
   step: number
   /** Steps that were skipped because the gradient was not finite, in all and in a row up to now. */
   skipped: number
@@ -51,13 +51,13 @@ export interface RunOptions extends RunEvents {
 }
 
 export interface RunResult {
-  progress: Progress
+  progress: RunState
   reason: 'finished' | 'stopped' | 'no better for the patience given'
 }
 
 /** Not finite this often in a row: the run is lost. */
 const MAX_SKIPPED = 5
-const START: Progress = { step: 0, skipped: 0, skippedInRow: 0, best: null, evaluationsSinceBest: 0 }
+const START: RunState = { step: 0, skipped: 0, skippedInRow: 0, best: null, evaluationsSinceBest: 0 }
 const DTYPES: Record<string, SafetensorsDtype> = { Float32Array: 'F32', Int32Array: 'I32', Uint8Array: 'U8' }
 
 /** Paths of a run below its output folder. */
@@ -88,7 +88,7 @@ export async function trainRun(config: TrainConfig, options: RunOptions = {}): P
 }
 
 class Run {
-  progress: Progress = { ...START }
+  progress: RunState = { ...START }
   private readonly trainer: Trainer
   private readonly options: RunOptions
   private readonly paths: ReturnType<typeof runPaths>
@@ -217,7 +217,7 @@ class Run {
       }
       data.set(tensor.data as Float32Array)
     }
-    this.progress = JSON.parse(metadata.progress) as Progress
+    this.progress = JSON.parse(metadata.progress) as RunState
     this.saved = step
     this.options.onNote?.(`resumed from ${path}`)
     const { sha256 } = this.trainer.executor.kernels.manifest

@@ -74,7 +74,7 @@ export class Trainer {
     this.config = config
     this.data = data
     this.model = { ...config.model, vocabulary: data.vocabulary }
-    this.batches = new Batches(data.pictures, { ...config, pairs: config.imageContrast > 0 })
+    this.batches = new Batches(data.samples, { ...config, pairs: config.imageContrast > 0 })
     const graphs = trainGraphs(this.model, config)
     this.stepPlans = graphs.map(({ name }) => name)
     this.graph = graphs[0]

@@ -1,22 +1,17 @@
 /**
  * The pixel baseline, a yardstick beside every retrieval figure: how far one gets by looking up the most similar
- * known picture, without learning anything. The score of a picture and a concept is the highest cosine (thumbnail.ts)
- * between the picture and the known pictures of the concept. Concepts without a known picture score below all others.
+ * known picture, without learning anything. The score of a picture and a concept is the highest cosine
+ * (data/thumbnail.ts) between the picture and the known pictures of the concept. Concepts without a known picture score
+ * below all others.
  */
+import { similarity, thumbnail } from '../data/thumbnail.ts'
 import { decodeImage } from '../image/decode.ts'
-import { similarity, thumbnail } from './thumbnail.ts'
+import { recallsOf, type Recalls } from './retrieval.ts'
 
 /** What the baseline needs to know about a picture; an entry of readCaptions fits. */
 export interface KnownPicture {
   path: string
   concept: string | number
-}
-
-/** Shares in [0, 1] of queries whose answer ranks among the first 1, 5, 10; ties count against. */
-export interface Recall {
-  at1: number
-  at5: number
-  at10: number
 }
 
 export interface PixelBaseline {
@@ -25,9 +20,9 @@ export interface PixelBaseline {
   /** Queries whose concept has no known picture: they cannot be found, and with only such all recall is 0. */
   unknown: number
   /** Picture -> concepts of the queries. */
-  i2t: Recall
+  i2t: Recalls
   /** Concept -> pictures of the queries. */
-  t2i: Recall
+  t2i: Recalls
 }
 
 /**
@@ -65,16 +60,11 @@ export async function pixelBaseline(
     return rank(scoresOfConcept, (i) => columns[i] === column)
   })
   const unknown = queries.filter((query) => !byConcept.has(query.concept)).length
-  return { n: queries.length, unknown, i2t: recall(i2t), t2i: recall(t2i) }
+  return { n: queries.length, unknown, i2t: recallsOf(i2t), t2i: recallsOf(t2i) }
 }
 
-/** How many wrong answers score at least as well as the best right one. */
+/** One more than the wrong answers that score at least as well as the best right one. */
 function rank(scores: readonly number[], isRight: (i: number) => boolean): number {
   const best = scores.reduce((most, score, i) => (isRight(i) ? Math.max(most, score) : most), -Infinity)
-  return scores.filter((score, i) => !isRight(i) && score >= best).length
-}
-
-function recall(ranks: readonly number[]): Recall {
-  const share = (k: number) => ranks.filter((r) => r < k).length / ranks.length
-  return { at1: share(1), at5: share(5), at10: share(10) }
+  return 1 + scores.filter((score, i) => !isRight(i) && score >= best).length
 }
