@@ -24,6 +24,9 @@ export function roundUp(n: number, to: number): number {
   return Math.ceil(n / to) * to
 }
 
+/** Buffers of a plan begin at multiples of this many bytes: a cache line. */
+export const BUFFER_ALIGN = 64
+
 /** Bytes of a packed ternary [N,K]. */
 export function packedBytes(N: number, K: number): number {
   return Math.ceil(N / BLOCK) * Math.ceil(K / BLOCK) * BLOCK_BYTES

@@ -5,7 +5,7 @@
 import type { Isa } from './abi.ts'
 import type { Pixels } from './image/pixels.ts'
 import { KERNELS } from './kernels.ts'
-import { fetchModel, type FetchOptions, type ModelSource } from './runtime/fetch.ts'
+import { fetchBytes, type FetchOptions, type Source } from './runtime/fetch.ts'
 import { Model } from './runtime/model.ts'
 import { Session } from './runtime/session.ts'
 
@@ -13,18 +13,28 @@ export type { Isa } from './abi.ts'
 export type { Pixels } from './image/pixels.ts'
 export type { ModelManifest } from './io/model-file.ts'
 export type { MemoryUse } from './runtime/execute.ts'
-export type { ModelSource } from './runtime/fetch.ts'
+export type { Source } from './runtime/fetch.ts'
 export type { Features, ForwardInput, ForwardOutput, ModelInfo } from './runtime/session.ts'
 
 export interface LoadOptions extends FetchOptions {
+  /** Bytes that the file may have, and memory to run it may grow to: 3 for each pixel of a picture too. */
+  maxMemory?: number
   /** Only these kernels will do; default: the best that give the right answers here. */
   target?: Isa
 }
 
+/** Default of maxMemory; the shipped model takes 21 MB. */
+export const MAX_MEMORY = 2 ** 29
+
 export class BitGen extends Model<Pixels, ArrayLike<number>> {
-  /** Loads a model from an address, bytes or a Response. Throws where it is damaged. */
-  static async load(source: ModelSource, { target, ...options }: LoadOptions = {}): Promise<BitGen> {
-    return new BitGen(await Session.open(await fetchModel(source, options), { sources: KERNELS, target }))
+  /**
+   * Loads a model from an address, bytes or a Response. Throws a RangeError where it is damaged or too large, an Error
+   * where it cannot be had or no kernels work here, and the reason of an abort.
+   */
+  static async load(source: Source, options: LoadOptions = {}): Promise<BitGen> {
+    const { target, maxMemory = MAX_MEMORY } = options
+    const bytes = await fetchBytes(source, maxMemory, options)
+    return new BitGen(await Session.open(bytes, { sources: KERNELS, target, maxMemory }))
   }
 
   protected override pixelsOf(image: Pixels): Pixels {

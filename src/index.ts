@@ -2,14 +2,14 @@
  * Entry `bitgen` for Node: the class of `bitgen/core` that also takes paths, encoded images and plain texts, and what
  * trains, exports and evaluates models.
  */
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import type { LoadOptions } from './core.ts'
-import { errorText, message } from './base/errors.ts'
+import { MAX_MEMORY, type LoadOptions } from './core.ts'
+import { errorText, message, requireThat } from './base/errors.ts'
 import { decodeImage } from './image/decode.ts'
 import type { Pixels } from './image/pixels.ts'
 import { KERNELS } from './kernels.ts'
-import { fetchModel, type ModelSource } from './runtime/fetch.ts'
+import { fetchBytes, type FetchOptions, type Source } from './runtime/fetch.ts'
 import { Model } from './runtime/model.ts'
 import { Session } from './runtime/session.ts'
 import { encodeText } from './text/tokenizer.ts'
@@ -24,8 +24,8 @@ export type {
   ModelInfo,
   ModelManifest,
   Pixels,
+  Source,
 } from './core.ts'
-export type { ModelSource } from './runtime/fetch.ts'
 export { evaluateRetrieval, type RetrievalReport } from './evaluate/retrieval.ts'
 export { readTrainConfig, trainConfig, type TrainConfig } from './train/config.ts'
 export { exportModel } from './train/export.ts'
@@ -37,17 +37,24 @@ export type ImageInput = Pixels | string | URL | Uint8Array
 /** Path of the model that the package carries. */
 export const DEFAULT_MODEL = fileURLToPath(new URL('../models/emoji-nano/model.safetensors', import.meta.url))
 
+/** Of an encoded image. */
+const MAX_IMAGE_BYTES = 2 ** 26
+
 export class BitGen extends Model<ImageInput, string> {
-  /** Loads a model from a path, an address, bytes or a Response. Throws where it is damaged, by its name. */
-  static async load(source: ModelSource = DEFAULT_MODEL, { target, ...options }: LoadOptions = {}): Promise<BitGen> {
-    const bytes = isPath(source) ? await readBytes(source, options.signal) : await fetchModel(source, options)
-    return new BitGen(await Session.open(bytes, { sources: KERNELS, target }))
+  /**
+   * Loads a model from a path, an address, bytes or a Response; by default the one that the package carries. Throws a
+   * RangeError where it is damaged or too large, an Error where it cannot be had, and the reason of an abort.
+   */
+  static async load(source: Source = DEFAULT_MODEL, options: LoadOptions = {}): Promise<BitGen> {
+    const { target, maxMemory = MAX_MEMORY } = options
+    const bytes = await readBytes(source, maxMemory, options)
+    return new BitGen(await Session.open(bytes, { sources: KERNELS, target, maxMemory }))
   }
 
   protected override async pixelsOf(image: ImageInput): Promise<Pixels> {
     if (image instanceof Uint8Array) return decodeImage(image)
     if (typeof image !== 'string' && !(image instanceof URL)) return image
-    return decodeImage(isPath(image) ? await readBytes(image) : await fetchModel(image), { name: String(image) })
+    return decodeImage(await readBytes(image, MAX_IMAGE_BYTES), { name: String(image) })
   }
 
   protected override idsOf(text: string): number[] {
@@ -62,13 +69,20 @@ function isPath(source: unknown): source is string | URL {
   return typeof source === 'string' && !/^(https?|data|blob):/.test(source)
 }
 
-async function readBytes(path: string | URL, signal?: AbortSignal): Promise<Uint8Array> {
+/** The bytes of a path, or of what fetchBytes takes. */
+async function readBytes(source: Source, maxBytes: number, options: FetchOptions = {}): Promise<Uint8Array> {
+  if (!isPath(source)) return fetchBytes(source, maxBytes, options)
+  const { signal, onProgress } = options
+  signal?.throwIfAborted()
+  const path = typeof source === 'string' && source.startsWith('file:') ? new URL(source) : source
   try {
-    return new Uint8Array(
-      await readFile(typeof path === 'string' && path.startsWith('file:') ? new URL(path) : path, { signal }),
-    )
+    const { size } = await stat(path)
+    requireThat(size <= maxBytes, String(source), `must have at most ${maxBytes} bytes`, size)
+    const bytes = await readFile(path, { signal })
+    onProgress?.(bytes.length, bytes.length)
+    return bytes
   } catch (error) {
-    if (signal?.aborted) throw error
-    throw new Error(message(String(path), 'must be a readable file', errorText(error)), { cause: error })
+    if (signal?.aborted || error instanceof RangeError) throw error
+    throw new Error(message(String(source), 'must be a readable file', errorText(error)), { cause: error })
   }
 }

@@ -17,9 +17,17 @@ function source(isa: Isa, load: () => Promise<{ default: KernelModule }>): Kerne
     isa,
     async load() {
       const { wasm, manifest } = (await load()).default
-      return { wasm: Uint8Array.from(atob(wasm), (character) => character.charCodeAt(0)), manifest }
+      return { wasm: fromBase64(wasm), manifest }
     },
   }
+}
+
+/** A plain loop: it runs once, before the engine has compiled anything. */
+function fromBase64(text: string): Uint8Array<ArrayBuffer> {
+  const characters = atob(text)
+  const bytes = new Uint8Array(characters.length)
+  for (let i = 0; i < bytes.length; i++) bytes[i] = characters.charCodeAt(i)
+  return bytes
 }
 
 export const KERNELS: readonly KernelSource[] = [

@@ -8,7 +8,7 @@ export const relaxed: Target = {
   isa: 'relaxed',
   variants: [
     { template: 'matmul_f32_madd', tile: 'm6n8', trick: 'madd', deterministic: false },
-    { template: 'matmul_f32', tile: 'm6n8' },
+    { template: 'matmul_f32', tile: 'm5n8' },
     { template: 'matmul_ternary_relaxed', tile: 'm6n16' },
   ],
 }

@@ -7,7 +7,7 @@ import type { Target } from './target.ts'
 export const simd128: Target = {
   isa: 'simd128',
   variants: [
-    { template: 'matmul_f32', tile: 'm6n8' },
+    { template: 'matmul_f32', tile: 'm5n8' },
     { template: 'matmul_ternary_plain', tile: 'm4n8' },
   ],
 }

@@ -10,7 +10,7 @@ import { bitLinear } from '../src/ops/bitlinear.ts'
 import { gelu } from '../src/ops/gelu.ts'
 import { OPS } from '../src/ops/index.ts'
 import { lower } from '../src/plan/lower.ts'
-import { verify } from '../src/plan/verify.ts'
+import { verify } from '../src/runtime/verify.ts'
 import { builtModule } from './support/kernels.ts'
 import { opCase } from './support/op-case.ts'
 
@@ -73,6 +73,8 @@ const BREAKS: [title: string, change: (plan: Plan) => void, message: RegExp][] =
   ['unknown kernel', (plan) => void (plan.calls[0].k = 'add__f16'), /add__f16: must be a kernel/],
   ['too many arguments', (plan) => void plan.calls[0].a.push(1), /must have 4 arguments, got 5/],
   ['fractional size', (plan) => void (plan.calls[0].a[3] = 1.5), /must be a whole number, got 1.5/],
+  ['number for an address', (plan) => void (plan.calls[0].a[0] = 64), /must be a buffer or 0, got 64/],
+  ['address for a number', (plan) => void (plan.calls[0].a[3] = { at: 0 }), /must be a number: it is i32/],
   [
     'read before written',
     (plan) => void (plan.calls[0].a[0] = { at: scratchOf(plan) }),

@@ -3,7 +3,7 @@
  * Bound by arithmetic: one division an element, the gradient also one exponential.
  */
 import { bytes } from '../lib/lanes'
-import { exp, exp4 } from '../lib/math'
+import { exp, exp4, linear } from '../lib/math'
 
 /** 1 / sqrt(2 pi). */
 const DENSITY: f32 = 0.3989422804
@@ -15,13 +15,10 @@ const FAR: f32 = 16
  * their coefficients over sqrt(2)^k. Absolute error < 9e-7, rounding included; needs no exponential.
  */
 function tail(u: f32): f32 {
-  let p: f32 = 5.382975e-6
-  p = p * u + <f32>4.8890605e-5
-  p = p * u + <f32>3.8003575e-5
-  p = p * u + <f32>3.2776263e-3
-  p = p * u + <f32>2.1141006e-2
-  p = p * u + <f32>4.9867347e-2
-  p = p * u + <f32>1
+  const u2 = u * u
+  const high = <f32>5.382975e-6 * u2 + (<f32>4.8890605e-5 * u + <f32>3.8003575e-5)
+  const low = (<f32>3.2776263e-3 * u + <f32>2.1141006e-2) * u2 + <f32>4.9867347e-2 * u
+  let p: f32 = high * (u2 * u2) + low + 1
   p *= p
   p *= p
   p *= p
@@ -35,18 +32,16 @@ const TAIL = memory.data<f32>([
 ])
 
 function tail4(u: v128): v128 {
-  let p = v128.load32_splat(TAIL)
-  p = f32x4.add(f32x4.mul(p, u), v128.load32_splat(TAIL, 4))
-  p = f32x4.add(f32x4.mul(p, u), v128.load32_splat(TAIL, 8))
-  p = f32x4.add(f32x4.mul(p, u), v128.load32_splat(TAIL, 12))
-  p = f32x4.add(f32x4.mul(p, u), v128.load32_splat(TAIL, 16))
-  p = f32x4.add(f32x4.mul(p, u), v128.load32_splat(TAIL, 20))
-  p = f32x4.add(f32x4.mul(p, u), v128.load32_splat(TAIL, 24))
+  const u2 = f32x4.mul(u, u)
+  const high = f32x4.add(f32x4.mul(v128.load32_splat(TAIL), u2), linear(TAIL + 4, u))
+  const low = f32x4.add(f32x4.mul(linear(TAIL + 12, u), u2), f32x4.mul(v128.load32_splat(TAIL + 20), u))
+  let p = f32x4.add(f32x4.mul(high, f32x4.mul(u2, u2)), low)
+  p = f32x4.add(p, v128.load32_splat(TAIL + 24))
   p = f32x4.mul(p, p)
   p = f32x4.mul(p, p)
   p = f32x4.mul(p, p)
   p = f32x4.mul(p, p)
-  return f32x4.div(v128.load32_splat(TAIL, 28), p)
+  return f32x4.div(v128.load32_splat(TAIL + 28), p)
 }
 
 /** min(|x|, FAR). */

@@ -1,6 +1,7 @@
 /**
  * Elementary functions in f32, as polynomials: engines differ in theirs, these give the same bits everywhere. Each
- * comes for one number and for four lanes, with the same operations in the same order.
+ * comes for one number and for four lanes, with the same operations in the same order. Those of four lanes wait for
+ * chains of dependent operations: their polynomials are split by powers of x (Estrin) where that shortens the chain.
  */
 
 const LOG2E: f32 = 1.44269504
@@ -15,13 +16,11 @@ export function exp(x: f32): f32 {
   const t = x * LOG2E + ROUND
   const n = t - ROUND
   const r = x - n * LN2_HIGH - n * LN2_LOW
-  let y: f32 = 1.98756915e-4
-  y = y * r + 1.3981999507e-3
-  y = y * r + 8.3334519073e-3
-  y = y * r + 4.1665795894e-2
-  y = y * r + 1.6666665459e-1
-  y = y * r + 5.0000001201e-1
-  y = y * (r * r) + r + 1
+  const r2 = r * r
+  let y: f32 = <f32>1.98756915e-4 * r + <f32>1.3981999507e-3
+  y = y * r2 + (<f32>8.3334519073e-3 * r + <f32>4.1665795894e-2)
+  y = y * r2 + (<f32>1.6666665459e-1 * r + <f32>5.0000001201e-1)
+  y = y * r2 + r + 1
   // The shift drops all of t but n.
   return y * reinterpret<f32>((reinterpret<i32>(t) + 127) << 23)
 }
@@ -32,19 +31,22 @@ const EXP = memory.data<f32>([
   1.6666665459e-1, 5.0000001201e-1, 1, 12582912,
 ])
 
+/** a * x + b of two constants in memory. */
+export function linear(at: usize, x: v128): v128 {
+  return f32x4.add(f32x4.mul(v128.load32_splat(at), x), v128.load32_splat(at, 4))
+}
+
 export function exp4(x: v128): v128 {
-  x = f32x4.pmin(f32x4.pmax(x, v128.load32_splat(EXP)), v128.load32_splat(EXP, 4))
-  const t = f32x4.add(f32x4.mul(x, v128.load32_splat(EXP, 8)), v128.load32_splat(EXP, 48))
-  const n = f32x4.sub(t, v128.load32_splat(EXP, 48))
-  const high = f32x4.sub(x, f32x4.mul(n, v128.load32_splat(EXP, 12)))
-  const r = f32x4.sub(high, f32x4.mul(n, v128.load32_splat(EXP, 16)))
-  let y = v128.load32_splat(EXP, 20)
-  y = f32x4.add(f32x4.mul(y, r), v128.load32_splat(EXP, 24))
-  y = f32x4.add(f32x4.mul(y, r), v128.load32_splat(EXP, 28))
-  y = f32x4.add(f32x4.mul(y, r), v128.load32_splat(EXP, 32))
-  y = f32x4.add(f32x4.mul(y, r), v128.load32_splat(EXP, 36))
-  y = f32x4.add(f32x4.mul(y, r), v128.load32_splat(EXP, 40))
-  y = f32x4.add(f32x4.add(f32x4.mul(y, f32x4.mul(r, r)), r), v128.load32_splat(EXP, 44))
+  x = f32x4.pmin(f32x4.pmax(x, v128.load32_splat(EXP)), v128.load32_splat(EXP + 4))
+  const t = f32x4.add(f32x4.mul(x, v128.load32_splat(EXP + 8)), v128.load32_splat(EXP + 48))
+  const n = f32x4.sub(t, v128.load32_splat(EXP + 48))
+  const high = f32x4.sub(x, f32x4.mul(n, v128.load32_splat(EXP + 12)))
+  const r = f32x4.sub(high, f32x4.mul(n, v128.load32_splat(EXP + 16)))
+  const r2 = f32x4.mul(r, r)
+  let y = linear(EXP + 20, r)
+  y = f32x4.add(f32x4.mul(y, r2), linear(EXP + 28, r))
+  y = f32x4.add(f32x4.mul(y, r2), linear(EXP + 36, r))
+  y = f32x4.add(f32x4.add(f32x4.mul(y, r2), r), v128.load32_splat(EXP + 44))
   return f32x4.mul(y, i32x4.shl(i32x4.add(t, i32x4.splat(127)), 23))
 }
 

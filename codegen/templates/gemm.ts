@@ -1,9 +1,15 @@
 /**
  * f32 register tiles: c[rows, 8] = init + a[rows, depth] . b[depth, 8], b contiguous in panels of 8 columns. Generated
- * because asc neither unrolls nor keeps arrays in registers. 6 x 8 fills the 16 vector registers of x86-64: 12 sums,
- * 2 of b, 1 of a. Every element is one sequential sum, so the tile size never changes a bit; `madd` rounds once.
+ * because asc neither unrolls nor keeps arrays in registers. Every element is one sequential sum, so the size of a tile
+ * never changes a bit; `madd` rounds once.
  */
 import { each } from '../text.ts'
+
+/**
+ * Rows of a full tile. Of the 16 vector registers of x86-64 engines keep one: 12 sums, 2 of b and 1 of a fill the rest.
+ * Without madd a product needs one more; a single sum in memory instead would halve the speed.
+ */
+export const fullTile = (madd: boolean): number => (madd ? 6 : 5)
 
 /** How a is walked: `rows`: each row contiguous along depth; `columns`: each depth step contiguous along rows. */
 export type Walk = 'rows' | 'columns'
@@ -48,8 +54,8 @@ export function gemm_${walk}_1(aAt: usize, aStride: usize, bAt: usize, depth: i3
 }`
 }
 
-/** Walks all rows of one panel: full tiles, then 3, then single rows. Tails in columns go through a temporary tile. */
-export function gemmPanel(walk: Walk, vector: boolean): string {
+/** Walks all rows of one panel in tiles of `sizes` rows, largest first. Tails in columns go through a temporary tile. */
+export function gemmPanel(walk: Walk, sizes: readonly number[]): string {
   const args = (rows: number) => `gemm_${walk}_${rows}(aAt, aStride, bAt, depth, initAt, initStride, cAt, cStride)`
   const advance = (rows: number) => (walk === 'rows' ? `aAt += ${rows} * aStride` : `aAt += ${4 * rows}`)
   const loop = (rows: number) => `
@@ -61,7 +67,7 @@ export function gemmPanel(walk: Walk, vector: boolean): string {
     rows -= ${rows}
   }`
   return `
-function panel_${walk}_full(aAt: usize, aStride: usize, bAt: usize, depth: i32, initAt: usize, initStride: usize, cAt: usize, cStride: usize, rows: i32): void {${vector ? loop(6) + loop(3) : ''}${loop(1)}
+function panel_${walk}_full(aAt: usize, aStride: usize, bAt: usize, depth: i32, initAt: usize, initStride: usize, cAt: usize, cStride: usize, rows: i32): void {${sizes.map(loop).join('')}
 }
 
 /** c[rows, columns] of one panel; fewer than 8 columns are computed whole in TILE and copied. */

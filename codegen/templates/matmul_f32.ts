@@ -3,7 +3,7 @@
  * ternary weights. The second operand is repacked into panels of 8 columns: once a call, in TN once a block of M, row
  * by row because there it streams from memory. 80 to 95 % of the multipliers' peak; the packing of TN is the rest.
  */
-import { gemmPanel, gemmTile, gemmTileScalar } from './gemm.ts'
+import { fullTile, gemmPanel, gemmTile, gemmTileScalar } from './gemm.ts'
 
 /** Rows of a TN block: its panels, 32 bytes a row each, wait for their turn in the second-level cache. */
 const BLOCK_ROWS = 128
@@ -11,6 +11,31 @@ const BLOCK_ROWS = 128
 const BLOCK_PANEL = 32 * (BLOCK_ROWS + 2)
 /** Floats of the first operand that are used again from cache by every panel: 128 KiB. */
 const CACHED_FLOATS = 32768
+
+const TRANSPOSE = `
+/** Four rows of four, \`stride\` bytes apart, as columns 32 bytes apart. */
+function transpose(from: usize, stride: usize, to: usize): void {
+  const r0 = v128.load(from), r1 = v128.load(from + stride)
+  const r2 = v128.load(from + 2 * stride), r3 = v128.load(from + 3 * stride)
+  const a = f32x4.shuffle(r0, r1, 0, 4, 1, 5), b = f32x4.shuffle(r2, r3, 0, 4, 1, 5)
+  const c = f32x4.shuffle(r0, r1, 2, 6, 3, 7), d = f32x4.shuffle(r2, r3, 2, 6, 3, 7)
+  v128.store(to, f64x2.shuffle(a, b, 0, 2))
+  v128.store(to, f64x2.shuffle(a, b, 1, 3), 32)
+  v128.store(to, f64x2.shuffle(c, d, 0, 2), 64)
+  v128.store(to, f64x2.shuffle(c, d, 1, 3), 96)
+}
+`
+
+/** The first of four rows moves them all; what is left of each are its last 3 numbers at most. */
+const FOUR_ROWS = `
+      if (n0 + (j | 3) < N) {
+        if ((j & 3) == 0) {
+          for (; k + 4 <= K; k += 4) transpose(from + (<usize>k << 2), <usize>K << 2, to + (<usize>k << 5))
+        }
+        k = K & ~3
+        from += <usize>k << 2
+        to += <usize>k << 5
+      }`
 
 const UNPACK_SCALAR = `
 /** gamma * w of the 8 inputs of one row of a block. */
@@ -38,8 +63,10 @@ function unpack(codesAt: usize, gamma: f32, toAt: usize): void {
 
 /** Source of one module of products; `name` makes the exports from the family. */
 export function matmulF32(vector: boolean, madd: boolean, name: (family: string) => string): string {
+  const full = fullTile(madd)
+  const sizes = vector ? [full, 3, 1] : [1]
   const tiles = vector
-    ? [6, 3, 1].flatMap((rows) => [gemmTile(rows, 'rows', madd), gemmTile(rows, 'columns', madd)])
+    ? sizes.flatMap((rows) => [gemmTile(rows, 'rows', madd), gemmTile(rows, 'columns', madd)])
     : [gemmTileScalar('rows'), gemmTileScalar('columns')]
   const copy8 = (from: string, to: string) =>
     vector
@@ -50,18 +77,19 @@ const ZERO = memory.data(32, 16)
 const TILE = memory.data(64, 16)
 const BIAS = memory.data(32, 16)
 ${tiles.join('\n')}
-${gemmPanel('rows', vector)}
-${gemmPanel('columns', vector)}
+${gemmPanel('rows', sizes)}
+${gemmPanel('columns', sizes)}
 
+${vector ? TRANSPOSE : ''}
 /** Row-major w[N,K] into panels over N: panel[k][j] = w[n0 + j][k], zeros past N. */
 function panels_of_rows(wAt: usize, toAt: usize, K: i32, N: i32): void {
   for (let n0 = 0; n0 < N; n0 += 8) {
-    const width = min(8, N - n0)
     for (let j = 0; j < 8; j++) {
       let from = wAt + (<usize>(n0 + j) * <usize>K << 2)
       let to = toAt + (<usize>j << 2)
-      const real = j < width
-      for (let k = 0; k < K; k++) {
+      const real = n0 + j < N
+      let k = 0${vector ? FOUR_ROWS : ''}
+      for (; k < K; k++) {
         store<f32>(to, real ? load<f32>(from) : 0)
         from += 4
         to += 32
@@ -91,7 +119,7 @@ function panels_of_columns(wAt: usize, toAt: usize, K: i32, N: i32): void {
 
 /** a[M,depth] times all panels -> c[M,columns], in blocks of rows that stay in the second-level cache. */
 function multiply(aAt: usize, panelsAt: usize, biasAt: usize, cAt: usize, M: i32, depth: i32, columns: i32): void {
-  const most = max(1, ${CACHED_FLOATS} / depth / 6) * 6
+  const most = max(1, ${CACHED_FLOATS} / depth / ${full}) * ${full}
   for (let m = 0; m < M; m += most) {
     const rows = min(most, M - m)
     let panelAt = panelsAt

@@ -8,8 +8,7 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { message } from '../base/errors.ts'
 import { readTrainConfig, trainRun, type RunOptions, type RunResult, type TrainConfig } from '../index.ts'
-import { readModelFile, type ModelFile } from '../io/model-file.ts'
-import { readSafetensors, verifyData } from '../io/safetensors.ts'
+import { openModelFile, type ModelFile } from '../io/model-file.ts'
 import { KERNELS } from '../kernels.ts'
 import { loadKernels } from '../runtime/load.ts'
 import { runPaths, type RunEvents } from '../train/run.ts'
@@ -46,10 +45,7 @@ export function addTrain(cli: CAC): void {
 
 async function readModel(path: string): Promise<ModelFile> {
   try {
-    const bytes = readFileSync(path)
-    const file = readModelFile(bytes)
-    await verifyData(bytes, readSafetensors(bytes).metadata)
-    return file
+    return (await openModelFile(readFileSync(path))).file
   } catch (error) {
     throw errorAt(path, 'must be a model file', error)
   }

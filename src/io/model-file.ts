@@ -1,10 +1,13 @@
 /**
  * The model file: one sealed safetensors file with the plans that run it, free of any instruction set, and its weights
  * in canonical form: ternary codes packed 2 bits each, matrices int8 per row with f32 scales, tables f16, the rest f32.
+ * Digests find damage, not malice: whoever writes a file writes them too. Checks hold without them.
  */
-import type { Arg, Call, Plan, PlanBuffer, Segment } from '../abi.ts'
+import type { Plan } from '../abi.ts'
 import { errorText, message, requireThat } from '../base/errors.ts'
-import { readSafetensors, type Tensor } from './safetensors.ts'
+import { sha256 } from './digest.ts'
+import { requireEntryPoints, requireManifest, requirePlan } from './plan-json.ts'
+import { readSafetensors, verifyData, type Tensor } from './safetensors.ts'
 
 /** What is said of a model, as JSON in its file. */
 export interface ModelManifest {
@@ -36,6 +39,8 @@ export interface ModelFile {
   tensors: Map<string, Tensor>
   /** Ids of GPT-2 that have a row of their own; absent: all. */
   kept: Int32Array | undefined
+  /** Digests that the file states: of its data, and of the JSON of manifest and plans. */
+  digests: { sha256: string; textSha256: string }
 }
 
 /** Names of tensors that are no weights of a plan. */
@@ -43,43 +48,60 @@ export const KEPT = 'vocabulary.kept'
 /** Name of the row scales of an int8 matrix. */
 export const scaleName = (name: string) => `${name}.scale`
 
-const SEGMENTS: readonly Segment[] = ['weight', 'state', 'io', 'scratch']
-
-/** Reads and checks a file; its digest is checked by verifyData. Throws a RangeError that names what does not hold. */
+/** Reads and checks a file; its digests are left to openModelFile. Throws a RangeError that names what does not hold. */
 export function readModelFile(bytes: Uint8Array): ModelFile {
+  return parse(bytes).file
+}
+
+/**
+ * Reads, checks and compares the digests. `verified` is false where the engine cannot compute them (pages without
+ * TLS). Throws a RangeError that names what does not hold.
+ */
+export async function openModelFile(bytes: Uint8Array): Promise<{ file: ModelFile; verified: boolean }> {
+  const { file, text } = parse(bytes)
+  const { textSha256: want } = file.digests
+  const digest = await sha256(text)
+  const verified = (await verifyData(bytes, file.digests)) && digest !== undefined
+  requireThat(!verified || digest === want, 'model file', `sha256 of manifest and plans must be ${want}`, digest)
+  return { file, verified }
+}
+
+/** Metadata of a model file, for sealSafetensors. `sha256` gives 64 lower-case hex digits. */
+export function modelMetadata(
+  manifest: ModelManifest,
+  plans: readonly Plan[],
+  sha256: (data: Uint8Array) => string,
+): Record<string, string> {
+  const texts = { manifest: JSON.stringify(manifest), plans: JSON.stringify(plans) }
+  return { kind: 'model', ...texts, textSha256: sha256(textOf(texts)) }
+}
+
+function parse(bytes: Uint8Array): { file: ModelFile; text: Uint8Array } {
   const { tensors, metadata } = readSafetensors(bytes, { strict: true })
-  requireThat(metadata.kind === 'model', 'model file', 'must be of kind model', metadata.kind)
-  const manifest = parse<ModelManifest>('manifest', metadata.manifest)
-  const plans = parse<Plan[]>('plans', metadata.plans)
-  plans.forEach(checkPlan)
-  return { manifest, plans, tensors, kept: tensors.get(KEPT)?.data as Int32Array | undefined }
+  requireThat(metadata.kind === 'model', 'model file', 'must be of kind model', metadata.kind ?? null)
+  const { sha256, textSha256 = '' } = metadata
+  requireThat(textSha256 !== '', 'model file', 'must state the sha256 of manifest and plans')
+  const manifest = fromJson('manifest', metadata.manifest)
+  requireManifest(manifest)
+  const plans = fromJson('plans', metadata.plans)
+  requireThat(Array.isArray(plans), 'model file', 'plans must be a list', plans)
+  for (const plan of plans) requirePlan(plan)
+  requireEntryPoints(plans, manifest)
+  const kept = tensors.get(KEPT)
+  requireThat(!kept || kept.dtype === 'I32', `model file: ${KEPT}`, 'must be I32', kept?.dtype)
+  const file = { manifest, plans, tensors, kept: kept?.data as Int32Array | undefined, digests: { sha256, textSha256 } }
+  return { file, text: textOf(metadata) }
 }
 
-/** Metadata of a model file, for sealSafetensors. */
-export function modelMetadata(manifest: ModelManifest, plans: readonly Plan[]): Record<string, string> {
-  return { kind: 'model', manifest: JSON.stringify(manifest), plans: JSON.stringify(plans) }
-}
-
-function parse<T>(name: string, text: string | undefined): T {
+function fromJson(name: string, text: string | undefined): unknown {
   try {
-    return JSON.parse(text ?? '') as T
+    return JSON.parse(text ?? '')
   } catch (error) {
     throw new RangeError(message('model file', `${name} must be JSON`, errorText(error)))
   }
 }
 
-/** Every address that a plan can form lies in a buffer, and every buffer in the memory that it asks for. */
-function checkPlan(plan: Plan): void {
-  const where = `plan ${plan.name}`
-  const isCount = (n: unknown) => Number.isSafeInteger(n) && (n as number) >= 0
-  const isBuffer = (b: PlanBuffer) =>
-    SEGMENTS.includes(b.segment) && isCount(b.bytes) && isCount(b.offset) && isCount(b.bytes + b.offset)
-  const isArg = (arg: Arg) => {
-    if (typeof arg === 'number') return Number.isFinite(arg)
-    return typeof arg === 'string' ? true : isCount(arg?.at) && arg.at < plan.buffers.length
-  }
-  const isCall = (call: Call) => typeof call?.k === 'string' && Array.isArray(call.a) && call.a.every(isArg)
-  requireThat(Array.isArray(plan.buffers) && plan.buffers.every(isBuffer), where, 'must have sound buffers')
-  requireThat(Array.isArray(plan.calls) && plan.calls.every(isCall), where, 'must have sound calls')
-  requireThat(Object.values(plan.symbols ?? {}).every(isCount), where, 'must have whole symbols', plan.symbols)
+/** What textSha256 is the digest of. */
+function textOf({ manifest, plans }: Record<string, string>): Uint8Array {
+  return new TextEncoder().encode(`${manifest}\n${plans}`)
 }

@@ -5,6 +5,8 @@
  * Reading is zero-copy where the data is aligned, so tensors share memory with the bytes that they were read from.
  */
 import { errorText, requireKind, requireThat } from '../base/errors.ts'
+import { sha256 } from './digest.ts'
+import { requireUniqueKeys } from './json-keys.ts'
 
 /** Array type and element width by dtype; F16 and BF16 are given as their raw 16 bits, BOOL as bytes 0 and 1. */
 const ARRAYS = {
@@ -136,11 +138,9 @@ export function dataSection(bytes: Uint8Array): Uint8Array {
  * Answers false where the engine has no crypto.subtle (pages without TLS), where nothing was checked.
  */
 export async function verifyData(bytes: Uint8Array, metadata: Record<string, string>): Promise<boolean> {
-  const subtle: SubtleCrypto | undefined = globalThis.crypto?.subtle
-  if (!subtle) return false
-  const digest = new Uint8Array(await subtle.digest('SHA-256', dataSection(bytes) as Uint8Array<ArrayBuffer>))
-  const hex = Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('')
-  requireThat(hex === metadata.sha256, 'safetensors', `sha256 of the data must be ${metadata.sha256}`, hex)
+  const digest = await sha256(dataSection(bytes))
+  if (digest === undefined) return false
+  requireThat(digest === metadata.sha256, 'safetensors', `sha256 of the data must be ${metadata.sha256}`, digest)
   return true
 }
 
@@ -206,26 +206,6 @@ function checkStrict(metadata: Record<string, string>, dataAt: number): void {
   const digest = metadata.sha256 ?? null
   requireThat(/^[0-9a-f]{64}$/.test(String(digest)), 'safetensors', 'metadata.sha256 must be 64 hex digits', digest)
   requireThat(dataAt % ALIGN === 0, 'safetensors', `the data must begin at a multiple of ${ALIGN} bytes`, dataAt)
-}
-
-/** JSON.parse keeps the last of two equal keys. `text` is valid JSON, so a string before a colon is a key. */
-function requireUniqueKeys(text: string): void {
-  const open: Set<string>[] = []
-  for (let i = 0; i < text.length; i++) {
-    if (text[i] === '{') open.push(new Set())
-    else if (text[i] === '}') open.pop()
-    else if (text[i] === '"') {
-      const start = i++
-      for (; text[i] !== '"'; i++) if (text[i] === '\\') i++
-      let after = i + 1
-      while (' \t\r\n'.includes(text.charAt(after) || '.')) after++
-      if (text[after] !== ':') continue
-      const key: string = JSON.parse(text.slice(start, i + 1))
-      const seen = open.at(-1)!
-      requireThat(!seen.has(key), 'safetensors', 'a header must not have a key twice', key)
-      seen.add(key)
-    }
-  }
 }
 
 /** Places of the tensors of a file to be written. */

@@ -2,11 +2,10 @@
  * What a graph costs before anyone runs it: multiply-accumulates, bytes moved and parameters, and the memory of its
  * plan. Counts, not times: bytes are those of operands and results, each once, so reuse in caches is not seen.
  */
-import { roundUp, type Plan, type Segment } from '../abi.ts'
+import { BUFFER_ALIGN, roundUp, type Plan, type Segment } from '../abi.ts'
 import { evaluate, size, type Symbols } from '../base/shape.ts'
 import type { Graph, Value } from '../graph/graph.ts'
 import { bytesOf } from './lower.ts'
-import { ALIGN } from './memory.ts'
 
 /** Cost of the nodes of one op. */
 export interface OpCost {
@@ -60,9 +59,9 @@ export interface PlanMemory {
 /** Bytes that a plan needs beside the kernels' constants, as the executor lays them out. */
 export function planMemory(plan: Plan): PlanMemory {
   const kept = (segment: Segment) =>
-    sum(plan.buffers.map((buffer) => (buffer.segment === segment ? roundUp(buffer.bytes, ALIGN) : 0)))
+    sum(plan.buffers.map((buffer) => (buffer.segment === segment ? roundUp(buffer.bytes, BUFFER_ALIGN) : 0)))
   const ends = plan.buffers.map(({ segment, offset, bytes }) =>
-    segment === 'io' || segment === 'scratch' ? offset + roundUp(bytes, ALIGN) : 0,
+    segment === 'io' || segment === 'scratch' ? offset + roundUp(bytes, BUFFER_ALIGN) : 0,
   )
   const [weights, state, arena] = [kept('weight'), kept('state'), Math.max(0, ...ends)]
   return { weights, state, arena, total: weights + state + arena }

@@ -3,10 +3,7 @@
  * that lives at the same time (greedy by size; Pisarchyk & Lee, arXiv 2001.03288). Only the arena (io and scratch)
  * is planned: weights and state are laid out once for all plans at load.
  */
-import { roundUp } from '../abi.ts'
-
-/** Every buffer starts on a cache line. */
-export const ALIGN = 64
+import { BUFFER_ALIGN, roundUp } from '../abi.ts'
 
 export interface Lifetime {
   bytes: number
@@ -23,7 +20,7 @@ export function assignOffsets(buffers: readonly Lifetime[]): { offsets: number[]
   let total = 0
   for (const i of order) {
     const { bytes, from, to } = buffers[i]
-    const length = roundUp(bytes, ALIGN)
+    const length = roundUp(bytes, BUFFER_ALIGN)
     const others = placed.filter((p) => p.from <= to && from <= p.to).sort((a, b) => a.start - b.start)
     let start = 0
     for (const other of others) {

@@ -37,6 +37,7 @@ export function decodeRows({ codes, scales }: RowCodes, N: number, K: number): F
   requireThat(codes.length === N * K, 'decodeRows', `must have ${N} x ${K} codes`, codes.length)
   requireThat(scales.length === N, 'decodeRows', `must have ${N} scales`, scales.length)
   const W = new Float32Array(N * K)
-  for (let n = 0; n < N; n++) for (let k = 0; k < K; k++) W[n * K + k] = codes[n * K + k] * scales[n]
+  let i = 0
+  for (const scale of scales) for (const end = i + K; i < end; i++) W[i] = codes[i] * scale
   return W
 }

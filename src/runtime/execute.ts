@@ -3,13 +3,11 @@
  * scratch) is shared by them, so outputs are read before the next run. Memory is reserved once, at construction.
  */
 import type { Arg, Plan, PlanBuffer } from '../abi.ts'
-import { roundUp } from '../abi.ts'
+import { BUFFER_ALIGN, roundUp } from '../abi.ts'
 import { elementBytes, type TensorData } from '../base/dtype.ts'
 import { evaluate, type Symbols } from '../base/shape.ts'
 import { requireThat } from '../base/errors.ts'
 import type { Kernels } from './kernels.ts'
-
-const ALIGN = 64
 
 interface BoundPlan {
   plan: Plan
@@ -43,7 +41,7 @@ export class Executor {
   /** Lays out memory for `plans`; throws where a kernel is missing or memory cannot be had. */
   constructor(kernels: Kernels, plans: readonly Plan[]) {
     this.kernels = kernels
-    let next = roundUp(kernels.manifest.heapBase, ALIGN)
+    let next = roundUp(kernels.manifest.heapBase, BUFFER_ALIGN)
     const start = next
     let weights = 0
     for (const segment of ['weight', 'state'] as const) {
@@ -60,7 +58,7 @@ export class Executor {
           )
         else {
           this.kept.set(name, { buffer, at: next })
-          next += roundUp(buffer.bytes, ALIGN)
+          next += roundUp(buffer.bytes, BUFFER_ALIGN)
         }
       }
       if (segment === 'weight') weights = next - start
@@ -69,7 +67,8 @@ export class Executor {
     let arena = 0
     for (const plan of plans) {
       for (const b of plan.buffers) {
-        if (b.segment === 'io' || b.segment === 'scratch') arena = Math.max(arena, b.offset + roundUp(b.bytes, ALIGN))
+        if (b.segment === 'io' || b.segment === 'scratch')
+          arena = Math.max(arena, b.offset + roundUp(b.bytes, BUFFER_ALIGN))
       }
     }
     this.memoryUse = { kernels: start, weights, state: arenaAt - start - weights, arena, total: arenaAt + arena }
@@ -133,7 +132,7 @@ export class Executor {
 
   /** Address of memory behind that of the plans, for single kernel calls; grows to the largest request. */
   workspace(bytes: number): number {
-    const at = roundUp(this.memoryUse.total, ALIGN)
+    const at = roundUp(this.memoryUse.total, BUFFER_ALIGN)
     this.kernels.reserve(at + bytes)
     return at
   }

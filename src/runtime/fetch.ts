@@ -1,10 +1,11 @@
 /**
- * The bytes of a model from wherever it is: memory, an address, a response that someone else asked for.
+ * Bytes from wherever they are: memory, an address, a response that someone else asked for. Everything arrives before
+ * anything is used, so memory holds a file twice for a moment.
  */
-import { message, requireKind } from '../base/errors.ts'
+import { errorText, message, requireKind, requireThat } from '../base/errors.ts'
 
 /** Everything that is common to all hosts; paths of files are added by the Node entry. */
-export type ModelSource = string | URL | Uint8Array | Response
+export type Source = string | URL | Uint8Array | Response
 
 export interface FetchOptions {
   signal?: AbortSignal
@@ -12,26 +13,63 @@ export interface FetchOptions {
   onProgress?: (loaded: number, total: number | undefined) => void
 }
 
-/** Reads it to the end. Throws an Error that names the address where it cannot be had, and what an abort throws. */
-export async function fetchModel(source: ModelSource, options: FetchOptions = {}): Promise<Uint8Array> {
-  if (source instanceof Uint8Array) return source
+/**
+ * Reads a source of at most `maxBytes` to its end. Throws a RangeError above that, a TypeError for what is no source,
+ * an Error that names the address where it cannot be had, and the reason of `signal` where that ends it.
+ */
+export async function fetchBytes(source: Source, maxBytes: number, options: FetchOptions = {}): Promise<Uint8Array> {
+  const { signal, onProgress } = options
+  signal?.throwIfAborted()
+  if (source instanceof Uint8Array) {
+    requireThat(source.length <= maxBytes, 'load', `must have at most ${maxBytes} bytes`, source.length)
+    return source
+  }
   const known = typeof source === 'string' || source instanceof URL || source instanceof Response
   requireKind(known, 'load', 'source must be an address, bytes or a Response', source)
-  const response = source instanceof Response ? source : await fetch(source, { signal: options.signal })
-  const where = response.url || String(source)
-  if (!response.ok || !response.body) throw new Error(message(where, 'must answer with the model', response.status))
-  const total = Number(response.headers.get('content-length')) || undefined
+  const response = source instanceof Response ? source : await ask(source, signal)
+  const where = response.url || (source instanceof Response ? 'response' : String(source))
+  if (!response.ok) throw new Error(message(where, 'must answer with the file', response.status))
+  if (!response.body || response.bodyUsed) throw new Error(message(where, 'must have a body that nobody has read'))
+  // Of a compressed answer the length is not that of what arrives.
+  const isPlain = !response.headers.get('content-encoding')
+  const total = isPlain ? Number(response.headers.get('content-length')) || undefined : undefined
+  const reader = response.body.getReader()
+  // A server that falls silent is left at once.
+  const stop = () => void reader.cancel(signal?.reason).catch(() => undefined)
+  signal?.addEventListener('abort', stop, { once: true })
   const parts: Uint8Array[] = []
   let loaded = 0
-  const reader = response.body.getReader()
-  for (;;) {
-    options.signal?.throwIfAborted()
-    const { done, value } = await reader.read()
-    if (done) break
-    parts.push(value)
-    options.onProgress?.((loaded += value.length), total)
+  try {
+    for (;;) {
+      const { done, value } = await reader.read()
+      signal?.throwIfAborted()
+      if (done) break
+      parts.push(value)
+      loaded += value.length
+      requireThat(loaded <= maxBytes, where, `must have at most ${maxBytes} bytes`, total ?? loaded)
+      onProgress?.(loaded, total)
+    }
+  } catch (error) {
+    stop()
+    if (signal?.aborted || error instanceof RangeError) throw error
+    throw new Error(message(where, 'must be readable to its end', errorText(error)), { cause: error })
+  } finally {
+    signal?.removeEventListener('abort', stop)
   }
-  const bytes = new Uint8Array(loaded)
+  return joined(parts, loaded)
+}
+
+async function ask(address: string | URL, signal?: AbortSignal): Promise<Response> {
+  try {
+    return await fetch(address, { signal })
+  } catch (error) {
+    if (signal?.aborted) throw error
+    throw new Error(message(String(address), 'must be reachable', errorText(error)), { cause: error })
+  }
+}
+
+function joined(parts: readonly Uint8Array[], length: number): Uint8Array {
+  const bytes = new Uint8Array(length)
   let at = 0
   for (const part of parts) {
     bytes.set(part, at)

@@ -15,10 +15,13 @@ const MAX_BYTES = 65536 * PAGE
 export class Kernels {
   readonly manifest: Manifest
   readonly memory: WebAssembly.Memory
+  /** Bytes that memory may grow to. */
+  readonly maxMemory: number
   private readonly exports: WebAssembly.Exports
 
-  constructor(manifest: Manifest, instance: WebAssembly.Instance) {
+  constructor(manifest: Manifest, instance: WebAssembly.Instance, maxMemory = MAX_BYTES) {
     this.manifest = manifest
+    this.maxMemory = Math.min(maxMemory, MAX_BYTES)
     this.exports = instance.exports
     this.memory = instance.exports.memory as WebAssembly.Memory
   }
@@ -34,9 +37,9 @@ export class Kernels {
     return this.exports[entry.name] as KernelFunction
   }
 
-  /** Grows memory so that it holds `bytes`; throws a RangeError where that is more than the engine gives. */
+  /** Grows memory so that it holds `bytes`; throws a RangeError where that is over the limit, or more than there is. */
   reserve(bytes: number): void {
-    requireThat(bytes <= MAX_BYTES, 'memory', 'must stay within 4 GiB', bytes)
+    requireThat(bytes <= this.maxMemory, 'memory', `must stay within ${this.maxMemory} bytes`, bytes)
     const missing = Math.ceil((bytes - this.memory.buffer.byteLength) / PAGE)
     if (missing <= 0) return
     try {
@@ -52,7 +55,7 @@ export class Kernels {
 }
 
 /** Compiles and instantiates a module; it has no imports. */
-export async function instantiate(wasm: BufferSource, manifest: Manifest): Promise<Kernels> {
+export async function instantiate(wasm: BufferSource, manifest: Manifest, maxMemory?: number): Promise<Kernels> {
   const { instance } = await WebAssembly.instantiate(wasm, {})
-  return new Kernels(manifest, instance)
+  return new Kernels(manifest, instance, maxMemory)
 }

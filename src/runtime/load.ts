@@ -15,6 +15,10 @@ export interface KernelSource {
 
 export interface KernelOptions {
   sources: readonly KernelSource[]
+  /** Kernel families that will be called: the answers of others are not checked. Default: all. */
+  families?: ReadonlySet<string>
+  /** Bytes that memory may grow to; see Kernels. */
+  maxMemory?: number
   /** Only this instruction set will do. Default: the environment variable BITGEN_TARGET, else the best that works. */
   target?: Isa
   /** Takes a line on what was chosen, and one on each module that failed. */
@@ -39,13 +43,13 @@ const PROBES: Record<Isa, Uint8Array<ArrayBuffer> | undefined> = {
 }
 
 /** The kernels of a source, checked; throws the reason why they do not serve here. */
-async function attempt(source: KernelSource): Promise<Kernels> {
+async function attempt(source: KernelSource, { families, maxMemory }: KernelOptions): Promise<Kernels> {
   const needs = PROBES[source.isa]
   if (needs && !WebAssembly.validate(needs)) throw new Error('the engine has no such instructions')
   const { wasm, manifest } = await source.load()
   requireThat(manifest.isa === source.isa, 'manifest', `must be of ${source.isa}`, manifest.isa)
-  const kernels = await instantiate(wasm, manifest)
-  const wrong = checkAnswers(kernels)
+  const kernels = await instantiate(wasm, manifest, maxMemory)
+  const wrong = checkAnswers(kernels, families)
   if (wrong !== undefined) throw new Error(wrong)
   return kernels
 }
@@ -69,7 +73,7 @@ export async function loadKernels(options: KernelOptions): Promise<Kernels> {
     const source = sources.find((one) => one.isa === isa)
     try {
       if (!source) throw new Error('there is no module')
-      const kernels = await attempt(source)
+      const kernels = await attempt(source, options)
       log?.(`kernels: ${isa}`)
       return kernels
     } catch (error) {

@@ -2,7 +2,7 @@
  * The public class, whatever images and texts are: `bitgen/core` takes pixels and ids, `bitgen` also paths, encoded
  * bytes and strings. Calls may overlap; each computes in one piece, so answers never mix.
  */
-import { requireThat } from '../base/errors.ts'
+import { requireKind, requireThat } from '../base/errors.ts'
 import type { Pixels } from '../image/pixels.ts'
 import type { Features, ForwardInput, ForwardOutput, ModelInfo, Session } from './session.ts'
 
@@ -44,14 +44,22 @@ export abstract class Model<Image, Text> {
     return this.loaded.textFeatures(this.isTexts(text) ? text.map((one) => this.idsOf(one)) : [this.idsOf(text)])
   }
 
-  /** Unit vectors [n, C] of one image or several. */
+  /** Unit vectors [n, C] of one image or several; a few are decoded at a time. */
   async embedImage(image: Image | readonly Image[]): Promise<Features> {
     const images = (Array.isArray(image) ? image : [image]) as readonly Image[]
-    return this.loaded.imageFeatures(await Promise.all(images.map((one) => this.pixelsOf(one))))
+    const { channels } = this.loaded.manifest
+    const most = this.loaded.maximumImages
+    const data = new Float32Array(images.length * channels)
+    for (let from = 0; from < images.length; from += most) {
+      const pixels = await Promise.all(images.slice(from, from + most).map((one) => this.pixelsOf(one)))
+      data.set(this.loaded.imageFeatures(pixels).data, from * channels)
+    }
+    return { data, shape: [images.length, channels] }
   }
 
   /** Cosine of an image with each text, from -1 to 1. */
   async similarity(image: Image, text: Text | readonly Text[]): Promise<number[]> {
+    requireKind(!Array.isArray(image), 'similarity', 'must be given one image', image)
     const picture = await this.embedImage(image)
     const { data, shape } = await this.embedText(text)
     return Array.from({ length: shape[0] }, (_, row) => {
@@ -63,9 +71,10 @@ export abstract class Model<Image, Text> {
 
   /** What the model is, what it takes, and which kernels run it. */
   info(): ModelInfo {
-    const { manifest, executor, fileBytes } = this.loaded
+    const { manifest, executor, fileBytes, verified } = this.loaded
     const { name, parameters } = manifest
-    return { name, fileBytes, parameters, memory: executor.memoryUse, isa: executor.kernels.manifest.isa, manifest }
+    const { isa } = executor.kernels.manifest
+    return { name, fileBytes, parameters, memory: executor.memoryUse, isa, verified, manifest }
   }
 
   /** Lets go of the memory. */

@@ -3,17 +3,17 @@
  * points say how their images and texts become that. Plans run one after the other on one memory.
  */
 import { requireKind, requireThat } from '../base/errors.ts'
-import type { Isa } from '../abi.ts'
+import type { Arg, Isa } from '../abi.ts'
 import type { TensorData } from '../base/dtype.ts'
-import type { Pixels } from '../image/pixels.ts'
-import { KEPT, readModelFile, scaleName, type ModelFile, type ModelManifest } from '../io/model-file.ts'
-import { verifyData } from '../io/safetensors.ts'
+import { checkPixels, type Pixels } from '../image/pixels.ts'
+import { KEPT, openModelFile, scaleName, type ModelFile, type ModelManifest } from '../io/model-file.ts'
 import { decodeHalf } from '../quant/half.ts'
 import { decodeRows } from '../quant/rows.ts'
 import { batchIds, VOCABULARY, VocabularyMap } from '../text/vocabulary.ts'
 import { Executor, type MemoryUse } from './execute.ts'
 import { loadKernels, type KernelOptions } from './load.ts'
 import { resizeImage, writePixels } from './preprocess.ts'
+import { verify } from './verify.ts'
 
 /** Rows of numbers. */
 export interface Features {
@@ -42,45 +42,68 @@ export interface ModelInfo {
   parameters: Record<string, number>
   memory: MemoryUse
   isa: Isa
+  /** The digests of the file were compared; false in pages without TLS, whose engines cannot. */
+  verified: boolean
   manifest: ModelManifest
 }
+
+/** What a session calls outside of plans. */
+const PREPROCESSING = ['resize_bilinear__u8', 'normalize_pixels__u8']
 
 /** A model on memory of its own. `open` makes one; the entry points wrap it. */
 export class Session {
   readonly manifest: ModelManifest
   readonly executor: Executor
   readonly fileBytes: number
+  readonly verified: boolean
   private readonly vocabulary: VocabularyMap | undefined
 
-  private constructor(executor: Executor, { manifest, kept }: ModelFile, fileBytes: number) {
+  private constructor(
+    executor: Executor,
+    vocabulary: VocabularyMap | undefined,
+    about: Pick<Session, 'manifest' | 'fileBytes' | 'verified'>,
+  ) {
     this.executor = executor
-    this.manifest = manifest
-    this.fileBytes = fileBytes
-    this.vocabulary = kept && new VocabularyMap(kept)
+    this.vocabulary = vocabulary
+    this.manifest = about.manifest
+    this.fileBytes = about.fileBytes
+    this.verified = about.verified
   }
 
-  /** Checks the file, chooses kernels, lays out memory. Throws where the file is damaged or no kernels work here. */
+  /**
+   * Checks the file, chooses kernels, lays out memory. Throws a RangeError where the file is damaged or asks for more
+   * memory than the limit, before any is taken, and an Error where no kernels work here.
+   */
   static async open(bytes: Uint8Array, options: KernelOptions): Promise<Session> {
-    const file = readModelFile(bytes)
-    await verifyData(bytes, { sha256: readDigest(bytes) })
-    const executor = new Executor(await loadKernels(options), file.plans)
+    const { file, verified } = await openModelFile(bytes)
+    const vocabulary = file.kept && new VocabularyMap(file.kept)
+    requireTable(file, vocabulary?.size ?? VOCABULARY)
+    const families = new Set([...PREPROCESSING, ...file.plans.flatMap(({ calls }) => calls.map(({ k }) => k))])
+    const kernels = await loadKernels({ ...options, families })
+    for (const plan of file.plans) verify(plan, kernels.manifest)
+    const executor = new Executor(kernels, file.plans)
     for (const { name, dtype } of executor.names('weight')) {
       const weight = executor.tensor(name!)
+      const { length } = weight
       const stored = storedWeight(file, name!, dtype === 't2')
-      requireThat(
-        stored.length === weight.length,
-        `model file: ${name}`,
-        `must have ${weight.length} elements`,
-        stored.length,
-      )
+      requireThat(stored.length === length, `model file: ${name}`, `must have ${length} elements`, stored.length)
       weight.set(stored as Float32Array)
     }
-    return new Session(executor, file, bytes.length)
+    return new Session(executor, vocabulary, { manifest: file.manifest, fileBytes: bytes.length, verified })
+  }
+
+  /** Images that run at once; more are run in parts. */
+  get maximumImages(): number {
+    return this.executor.maximum('encodeImage', 'B')
   }
 
   /** Decoded pictures to unit vectors [n, C]. */
   imageFeatures(pictures: readonly Pixels[]): Features {
     const size = this.manifest.image
+    for (const picture of pictures) {
+      requireKind(typeof picture === 'object' && picture !== null, 'image', 'must be { data, width, height }', picture)
+      checkPixels(picture, 'image')
+    }
     return this.inBatches('encodeImage', 'image_features', pictures, (part) => {
       const symbols = { B: part.length }
       const resized = part.map((picture) => resizeImage(this.executor, picture, size))
@@ -91,18 +114,19 @@ export class Session {
 
   /** Ids of texts to unit vectors [n, C]. */
   textFeatures(texts: readonly ArrayLike<number>[]): Features {
+    for (const ids of texts) this.checkIds(ids)
     return this.inBatches('encodeText', 'text_features', texts, (part) => this.writeTexts(part))
   }
 
   /** Text states [1, T, C] of one text, with its unit vector. */
   textStates(ids: ArrayLike<number>): { states: Float32Array; features: Features } {
     const features = this.textFeatures([ids])
+    // Outputs stay in memory until the next run.
     const states = this.executor.io('encodeText', 'embeddings', { B: 1, T: ids.length }).slice() as Float32Array
     return { states, features }
   }
 
   private writeTexts(texts: readonly ArrayLike<number>[]): Record<string, number> {
-    for (const ids of texts) this.checkIds(ids)
     const { ids, lengths, T } = batchIds(texts, this.vocabulary)
     const symbols = { B: texts.length, T }
     this.executor.io('encodeText', 'ids', symbols).set(ids)
@@ -112,15 +136,12 @@ export class Session {
 
   private checkIds(ids: ArrayLike<number>): void {
     const { maxLength } = this.manifest
-    requireKind(typeof ids?.length === 'number', 'inputIds', 'must be an array of ids', ids)
+    const isList = typeof ids === 'object' && ids !== null && typeof ids.length === 'number'
+    requireKind(isList, 'inputIds', 'must be an array of ids', ids)
     requireThat(ids.length >= 1 && ids.length <= maxLength, 'inputIds', `must have 1 to ${maxLength} ids`, ids.length)
     for (const id of Array.from(ids)) {
-      requireThat(
-        Number.isInteger(id) && id >= 0 && id < VOCABULARY,
-        'inputIds',
-        `must be from 0 to ${VOCABULARY - 1}`,
-        id,
-      )
+      const known = Number.isInteger(id) && id >= 0 && id < VOCABULARY
+      requireThat(known, 'inputIds', `must be whole numbers from 0 to ${VOCABULARY - 1}`, id)
     }
   }
 
@@ -142,10 +163,14 @@ export class Session {
   }
 }
 
-function readDigest(bytes: Uint8Array): string {
-  const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true)
-  const header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length)))
-  return (header as { __metadata__: { sha256: string } }).__metadata__.sha256
+/** Ids are not checked by kernels: the table, first operand of the call that takes them, must have a row for each. */
+function requireTable({ plans }: ModelFile, rows: number): void {
+  const plan = plans.find(({ name }) => name === 'encodeText')!
+  const ids = plan.buffers.findIndex(({ name }) => name === 'ids')
+  const isIds = (arg: Arg) => typeof arg === 'object' && arg.at === ids
+  const [table] = plan.calls.find(({ a }) => a.some(isIds))?.a ?? []
+  const got = typeof table === 'object' ? plan.buffers[table.at]?.shape[0] : undefined
+  requireThat(got === rows, 'model file', `the table of ids must have ${rows} rows`, got ?? null)
 }
 
 /** A weight as its plan wants it: packed codes as they are, everything else in f32. */

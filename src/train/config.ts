@@ -17,20 +17,80 @@ const range = v.pipe(
   v.check(([low, high]) => low <= high, 'must be [low, high]'),
 )
 
-/** Random changes of a training picture; see augment.ts. `null` leaves pictures as they are. */
+/** Random changes of a training picture; see augment.ts. */
+export interface Augmentation {
+  /** Factor on the picture's size. */
+  size: [low: number, high: number]
+  /** Largest turn either way, radians. */
+  rotation: number
+  /** Largest shift along each axis, as a share of the side. */
+  shift: number
+  saturation: [low: number, high: number]
+  /** Standard deviation of the mixing of channels, and the share of pictures that get it. */
+  mixing: number
+  mixingShare: number
+  /** Factor on the distance from white. */
+  contrast: [low: number, high: number]
+}
+
+/** A checked configuration: every default in place, every path absolute. */
+export interface TrainConfig {
+  name: string
+  model: ModelConfig
+  data: {
+    images: string
+    train: string
+    /** For early stopping and tuning; its images must not be in `train`. */
+    validation: string
+    /** Digest and attributions of the data, carried into the model file. */
+    manifest?: string
+  }
+  /** Where checkpoints, metrics.jsonl and the report go. */
+  output: string
+  seed: number
+  steps: number
+  /** Samples of a step are batch x accumulate. */
+  batch: number
+  accumulate: number
+  rate: number
+  warmup: number
+  floor: number
+  weightDecay: number
+  decayUntil: number
+  clip: number
+  /** Positives are all keys of the same concept (data with a `concept`). */
+  concepts: boolean
+  /** Weight of image against image; a batch then holds two pictures of each concept. */
+  imageContrast: number
+  /** Keys of earlier batches to contrast with; 0: none. */
+  queue: number
+  /** Shares of captions with keywords behind them, and of keywords alone; only for images that have keywords. */
+  captionWithKeywords: number
+  keywordsAlone: number
+  /** Longest caption in tokens, BOS and EOS included. */
+  maxTokens: number
+  /** `seen`: the vocabulary table has rows for the ids of the training texts and one for all others. */
+  vocabulary: 'full' | 'seen'
+  /** Samples that the projections are centred on before step 1; 0: none. */
+  centring: number
+  /** `null` leaves pictures as they are. */
+  augmentation: Augmentation | null
+  /** The control: pairs images with captions of other images. */
+  shufflePairs: boolean
+  evaluateEvery: number
+  checkpointEvery: number
+  /** Evaluations without a better validation recall before training stops; 0: never. */
+  patience: number
+}
+
 const augmentation = v.nullable(
   v.strictObject({
-    /** Factor on the picture's size. */
     size: v.optional(range, [0.75, 1.15]),
-    /** Largest turn either way, radians. */
     rotation: v.optional(notNegative, 0.2),
-    /** Largest shift along each axis, as a share of the side. */
     shift: v.optional(share, 0.0625),
     saturation: v.optional(range, [0, 1.2]),
-    /** Standard deviation of the mixing of channels, and the share of pictures that get it. */
     mixing: v.optional(notNegative, 0.25),
     mixingShare: v.optional(share, 0.5),
-    /** Factor on the distance from white. */
     contrast: v.optional(range, [0.7, 1.3]),
   }),
 )
@@ -41,16 +101,12 @@ const schema = v.strictObject({
   data: v.strictObject({
     images: v.string(),
     train: v.string(),
-    /** For early stopping and tuning; its images must not be in `train`. */
     validation: v.string(),
-    /** Digest and attributions of the data, carried into the model file. */
     manifest: v.optional(v.string()),
   }),
-  /** Where checkpoints, metrics.jsonl and the report go. */
   output: v.string(),
   seed: v.optional(whole(0), 0),
   steps: whole(1),
-  /** Samples of a step are batch x accumulate. */
   batch: v.optional(whole(2), 128),
   accumulate: v.optional(whole(1), 1),
   rate: v.optional(positive, 2e-4),
@@ -59,32 +115,20 @@ const schema = v.strictObject({
   weightDecay: v.optional(notNegative, 0.02),
   decayUntil: v.optional(share, 1),
   clip: v.optional(positive, 1),
-  /** Positives are all keys of the same concept (data with a `concept`). */
   concepts: v.optional(v.boolean(), false),
-  /** Weight of image against image; a batch then holds two pictures of each concept. */
   imageContrast: v.optional(notNegative, 0),
-  /** Keys of earlier batches to contrast with; 0: none. */
   queue: v.optional(whole(0), 4096),
-  /** Shares of captions with keywords behind them, and of keywords alone; only for images that have keywords. */
   captionWithKeywords: v.optional(share, 0.25),
   keywordsAlone: v.optional(share, 0.15),
-  /** Longest caption in tokens, BOS and EOS included. */
   maxTokens: v.optional(whole(3), 64),
-  /** `seen`: the vocabulary table has rows for the ids of the training texts and one for all others. */
   vocabulary: v.optional(v.picklist(['full', 'seen']), 'full'),
-  /** Samples that the projections are centred on before step 1; 0: none. */
   centring: v.optional(whole(0), 512),
   augmentation: v.optional(augmentation, {}),
-  /** The control: pairs images with captions of other images. */
   shufflePairs: v.optional(v.boolean(), false),
   evaluateEvery: v.optional(whole(1), 200),
   checkpointEvery: v.optional(whole(1), 100),
-  /** Evaluations without a better validation recall before training stops; 0: never. */
   patience: v.optional(whole(0), 0),
 })
-
-export type TrainConfig = Omit<v.InferOutput<typeof schema>, 'model'> & { model: ModelConfig }
-export type Augmentation = NonNullable<TrainConfig['augmentation']>
 
 /** Checks a parsed configuration; paths are taken relative to `folder`. Throws a TypeError that names the key. */
 export function trainConfig(input: unknown, folder: string, where = 'config'): TrainConfig {

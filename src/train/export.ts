@@ -85,7 +85,7 @@ export async function exportModel(checkpointPath: string, options: ExportOptions
     results,
   }
   const sha256 = (data: Uint8Array) => createHash('sha256').update(data).digest('hex')
-  return sealSafetensors(tensors, modelMetadata(manifest, plans), sha256)
+  return sealSafetensors(tensors, modelMetadata(manifest, plans, sha256), sha256)
 }
 
 /** Parameters of the graphs by name, the vocabulary table pruned. */

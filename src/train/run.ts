@@ -16,7 +16,6 @@ import type { TrainConfig } from './config.ts'
 import { loadTrainData } from './data.ts'
 import { Metrics } from './metrics.ts'
 import { startRow } from './record.ts'
-import { writeReport } from './report.ts'
 import { runReport } from './run-report.ts'
 import { Trainer, type StepReport, type ValidationReport } from './trainer.ts'
 
@@ -143,6 +142,8 @@ class Run {
   async report(reason: RunResult['reason']): Promise<void> {
     const { report } = this.paths
     try {
+      // Charts take a megabyte of scripts, which who only embeds should not load.
+      const { writeReport } = await import('./report.ts')
       // The pixel baseline decodes every picture again: nothing to wait for after Ctrl-C.
       const options = { baseline: reason !== 'stopped' }
       writeReport(report, await runReport(this.trainer, this.progress, this.metrics.read(), options))

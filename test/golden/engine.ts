@@ -1,7 +1,7 @@
 /**
  * What runs a graph for the golden comparison: the float64 interpreter, or its plan on a kernel module.
  */
-import { verify } from '../../src/plan/verify.ts'
+import { verify } from '../../src/runtime/verify.ts'
 import type { Graph } from '../../src/graph/graph.ts'
 import type { Symbols } from '../../src/base/shape.ts'
 import { interpret } from '../../src/plan/interpret.ts'

@@ -1,14 +1,14 @@
 /**
- * Checks a plan before anyone runs it: what lower() promises, and what a damaged or hostile model file may break.
+ * Checks a plan before anyone runs it, at load and in tests: what lower() promises, and what a hostile model file may
+ * break. Sizes that a call passes are not compared with its buffers: the sandbox bounds what a wrong one can reach.
  * Lifetimes are derived from the calls, not taken from the planner, so that the two check each other. A plan does
  * not say which arguments a kernel writes: of reads before writes only those of a call's first input are found.
  */
 import type { Arg, Manifest, Plan, PlanBuffer } from '../abi.ts'
-import { packedBytes } from '../abi.ts'
+import { BUFFER_ALIGN, packedBytes } from '../abi.ts'
 import { elementBytes } from '../base/dtype.ts'
 import { evaluate, type Symbols } from '../base/shape.ts'
 import { requireThat } from '../base/errors.ts'
-import { ALIGN } from './memory.ts'
 
 /** First and last call that touches a buffer; untouched: from > to. */
 interface Span {
@@ -17,12 +17,12 @@ interface Span {
 }
 
 /** Buffers that share the arena: all but weights and state. */
-export function inArena(buffer: PlanBuffer): boolean {
+function inArena(buffer: PlanBuffer): boolean {
   return buffer.segment === 'io' || buffer.segment === 'scratch'
 }
 
 /** Span of every buffer over the calls; inputs live from the start, outputs to the end. */
-export function spans(plan: Plan): Span[] {
+function spans(plan: Plan): Span[] {
   const spans = plan.buffers.map((): Span => ({ from: Infinity, to: -1 }))
   plan.calls.forEach((call, step) => {
     for (const arg of call.a) {
@@ -53,7 +53,8 @@ function neededBytes({ dtype, shape }: PlanBuffer, symbols: Symbols): number {
  * `arenaBytes`; two buffers that live at the same time overlap; a buffer that is too small for its shape, has no name
  * where it needs one, or is scratch or an output that no call touches; an argument that is no buffer or has an unknown
  * symbol; scratch that is the first input of a call before any other call could have written it; and, given a
- * manifest, calls of unknown kernels, with the wrong number of arguments, or an address where a number belongs.
+ * manifest, calls of unknown kernels, with the wrong number of arguments, an address where a number belongs, or a
+ * number where an address does (0 is an absent one).
  */
 export function verify(plan: Plan, manifest?: Manifest, arenaBytes = Infinity): void {
   const where = `plan ${plan.name}`
@@ -95,7 +96,7 @@ function verifyBuffer(plan: Plan, buffer: PlanBuffer, i: number, arenaBytes: num
   requireThat(buffer.segment === 'scratch' || !!buffer.name, where, `must have a name: it is ${buffer.segment}`)
   if (!inArena(buffer)) return
   requireThat(Number.isSafeInteger(offset) && offset >= 0, where, 'offset must be a whole number', offset)
-  requireThat(offset % ALIGN === 0, where, `offset must be a multiple of ${ALIGN}`, offset)
+  requireThat(offset % BUFFER_ALIGN === 0, where, `offset must be a multiple of ${BUFFER_ALIGN}`, offset)
   requireThat(offset + bytes <= arenaBytes, where, `must end within the arena of ${arenaBytes} bytes`, offset + bytes)
 }
 
@@ -144,8 +145,12 @@ function verifyCall(
   requireThat(args.length === entry.params.length, where, `must have ${entry.params.length} arguments`, args.length)
   args.forEach((arg, i) => {
     const [name, type] = entry.params[i]
-    if (typeof arg !== 'number') requireThat(type === 'i32', where, `${name} must be a number: it is ${type}`, arg)
-    else requireThat(type === 'f32' || Number.isInteger(arg), where, `${name} must be a whole number`, arg)
+    if (name.endsWith('At'))
+      requireThat(typeof arg === 'object' || arg === 0, where, `${name} must be a buffer or 0`, arg)
+    else if (typeof arg !== 'number') {
+      const isSize = typeof arg === 'string' && type === 'i32'
+      requireThat(isSize, where, `${name} must be a number: it is ${type}`, arg)
+    } else requireThat(type === 'f32' || Number.isInteger(arg), where, `${name} must be a whole number`, arg)
   })
 }
 

@@ -1,0 +1,141 @@
+/**
+ * A page with nothing but `bitgen/core`, in a headless browser and under a strict content security policy: it loads a
+ * model by its address and gives the bits that Node gives, on every instruction set. Needs Chromium or Chrome on PATH,
+ * or its path in the variable CHROME; skipped, saying so, where there is none.
+ */
+import { existsSync, readFileSync } from 'node:fs'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { delimiter, join } from 'node:path'
+import { build } from 'esbuild'
+import { chromium } from 'playwright-core'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { CORE } from '../codegen/bundles.ts'
+import type { Isa } from '../src/abi.ts'
+import { BitGen, DEFAULT_MODEL } from '../src/index.ts'
+import { encodeText } from '../src/text/tokenizer.ts'
+import { microModel } from './support/micro-model.ts'
+
+const ROOT = join(import.meta.dirname, '..')
+const PICTURE = join(ROOT, 'models/demo/images/cat-face.png')
+const TEXT = 'a cat face'
+/** Undefined: what the page chooses by itself. */
+const TARGETS: (Isa | undefined)[] = [undefined, 'relaxed', 'simd128', 'scalar']
+const POLICY = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'"
+const LIMIT_MS = 120_000
+
+interface PageResult {
+  error?: string
+  isa: Isa
+  verified: boolean
+  loadMs: number
+  progress: [loaded: number, total: number]
+  text: number[]
+  image: number[]
+}
+
+function findBrowser(): string | undefined {
+  const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']
+  const folders = (process.env.PATH ?? '').split(delimiter)
+  const candidates = [process.env.CHROME ?? '', ...names.flatMap((name) => folders.map((folder) => join(folder, name)))]
+  return candidates.find((path) => path !== '' && existsSync(path))
+}
+
+/** Serves files from memory and the built kernels; resolves `posted` with what the page sends. */
+function serve(files: Record<string, [type: string, body: string | Uint8Array]>, posted: (body: string) => void) {
+  const answer = (request: IncomingMessage, response: ServerResponse): void => {
+    const path = request.url ?? ''
+    if (request.method === 'POST') {
+      let body = ''
+      request.on('data', (chunk) => (body += chunk))
+      request.on('end', () => {
+        response.end()
+        posted(body)
+      })
+      return
+    }
+    const kernels = /^\/build\/(kernels-\w+\.js)$/.exec(path)
+    const file = kernels ? (['text/javascript', readFileSync(join(ROOT, 'build', kernels[1]))] as const) : files[path]
+    if (!file) return void response.writeHead(404).end()
+    const [type, body] = file
+    const headers = { 'content-type': type, 'content-length': Buffer.byteLength(body) }
+    response.writeHead(200, { ...headers, 'content-security-policy': POLICY }).end(body)
+  }
+  return createServer(answer)
+}
+
+/** bitgen/core as the package has it. */
+async function bundledCore(): Promise<Uint8Array> {
+  const { outputFiles } = await build({ ...CORE, sourcemap: false, write: false })
+  return outputFiles[0].contents
+}
+
+const browserPath = findBrowser()
+if (!browserPath) console.log('skipped: no chromium, chromium-browser or google-chrome on PATH, and no CHROME')
+
+/** What the page does, and what its console said that is no information. */
+async function visit(executablePath: string, address: string, results: Promise<string>) {
+  const flags = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-component-update']
+  const browser = await chromium.launch({ executablePath, args: [...flags, '--disable-background-networking'] })
+  const complaints: string[] = []
+  try {
+    const page = await browser.newPage()
+    page.on('console', (line) => line.type() !== 'info' && complaints.push(`${line.type()}: ${line.text()}`))
+    page.on('pageerror', (error) => complaints.push(String(error)))
+    await page.goto(address)
+    const late = new Promise<never>((_, reject) => {
+      setTimeout(() => reject(new Error(`no result; the page says ${JSON.stringify(complaints)}`)), LIMIT_MS).unref()
+    })
+    return { results: JSON.parse(await Promise.race([results, late])) as PageResult[], complaints }
+  } finally {
+    await browser.close()
+  }
+}
+
+const check = browserPath ? test : test.skip
+
+check('a page with bitgen/core gives the bits of Node on every instruction set', async () => {
+  const model = existsSync(DEFAULT_MODEL) ? new Uint8Array(readFileSync(DEFAULT_MODEL)) : await microModel()
+  const node = await BitGen.load(model, { target: 'simd128' })
+  const ids = encodeText(TEXT, node.info().manifest)
+  const bitsOf = ({ data }: { data: Float32Array }) => Array.from(new Uint32Array(data.buffer))
+  const text = bitsOf(await node.embedText(TEXT))
+  const image = bitsOf(await node.embedImage(PICTURE))
+
+  let posted!: (body: string) => void
+  const results = new Promise<string>((resolve) => (posted = resolve))
+  const server = serve(
+    {
+      '/': ['text/html', '<!doctype html><script type="module" src="/page.js"></script>'],
+      '/favicon.ico': ['image/x-icon', ''],
+      '/page.js': ['text/javascript', readFileSync(join(import.meta.dirname, 'support/page.js'))],
+      '/build/core.js': ['text/javascript', await bundledCore()],
+      '/model': ['application/octet-stream', model],
+      '/picture.png': ['image/png', readFileSync(PICTURE)],
+      '/task': ['application/json', JSON.stringify({ targets: TARGETS.map((target) => target ?? null), ids })],
+    },
+    posted,
+  )
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  try {
+    const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+    const seen = await visit(browserPath!, address, results)
+    assert.equal(seen.complaints, [])
+    seen.results.forEach((result, i) => {
+      assert.is(result.error, undefined)
+      assert.is(result.isa, TARGETS[i] ?? 'relaxed')
+      assert.is(result.verified, true)
+      assert.equal(result.progress, [model.length, model.length])
+      assert.equal(result.text, text, `text on ${result.isa}`)
+      assert.equal(result.image, image, `image on ${result.isa}`)
+      console.log(`${TARGETS[i] ?? 'by itself'}: ${result.isa} kernels, ${result.loadMs.toFixed(0)} ms to load`)
+    })
+    assert.is(seen.results.length, TARGETS.length)
+  } finally {
+    server.closeAllConnections()
+    server.close()
+  }
+})
+
+test.run()

@@ -1,0 +1,207 @@
+/**
+ * Model files that are cut, flipped or written to do harm: each is refused with one error that says what does not
+ * hold, before memory is taken, and none is loaded that computes something else.
+ */
+import { createHash } from 'node:crypto'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { Plan } from '../src/abi.ts'
+import { Stream, USE } from '../src/base/rng.ts'
+import { BitGen } from '../src/core.ts'
+import { KEPT, modelMetadata, openModelFile, readModelFile, type ModelManifest } from '../src/io/model-file.ts'
+import { readSafetensors, sealSafetensors, tensorOf, type Tensor } from '../src/io/safetensors.ts'
+import { microModel } from './support/micro-model.ts'
+
+const bytes = await microModel()
+const headerBytes = Number(new DataView(bytes.buffer).getBigUint64(0, true))
+const dataAt = 8 + headerBytes
+const sha256 = (data: Uint8Array) => createHash('sha256').update(data).digest('hex')
+
+/** The error of loading a file; throws where it loads. */
+async function refusal(file: Uint8Array): Promise<Error> {
+  try {
+    await BitGen.load(file)
+  } catch (error) {
+    return error as Error
+  }
+  throw new Error('must be refused')
+}
+
+/** What a hostile author may change before sealing the file anew. */
+interface Parts {
+  manifest: ModelManifest
+  plans: Plan[]
+  tensors: Map<string, Tensor>
+  metadata: Record<string, string>
+}
+
+/** The file with some parts changed and all digests right. */
+function resealed(change: (parts: Parts) => void): Uint8Array {
+  const { tensors, metadata } = readSafetensors(bytes, { strict: true })
+  const parts: Parts = {
+    manifest: JSON.parse(metadata.manifest),
+    plans: JSON.parse(metadata.plans),
+    tensors,
+    metadata: {},
+  }
+  change(parts)
+  const sealed = modelMetadata(parts.manifest, parts.plans, sha256)
+  return sealSafetensors(tensors, { ...sealed, ...parts.metadata }, sha256)
+}
+
+test('the file as it is written opens, sealed anew too', async () => {
+  assert.equal(
+    resealed(() => undefined),
+    bytes,
+  )
+  const { file, verified } = await openModelFile(bytes)
+  assert.is(verified, true)
+  assert.is(file.manifest.name, 'micro')
+})
+
+test('every kind of cut is refused, at the first bytes, in the header, in the data and at the end', async () => {
+  const stride = Math.ceil(bytes.length / 300)
+  const cuts = [0, 1, 7, 8, 9, dataAt - 1, dataAt, dataAt + 1, bytes.length - 1]
+  for (let at = 11; at < bytes.length; at += stride) cuts.push(at)
+  for (const cut of cuts) {
+    const error = await refusal(bytes.subarray(0, cut))
+    assert.ok(error instanceof RangeError, `${cut}: ${error}`)
+    assert.match(error.message, /^safetensors/)
+  }
+})
+
+test('a flipped bit is found, wherever it lies', async () => {
+  const stream = new Stream(1, 0, 0, USE.init)
+  for (let i = 0; i < 500; i++) {
+    // Half of them in the header, which is the smaller part and has more to break.
+    const at = Math.floor(stream.next() * (i % 2 ? dataAt : bytes.length))
+    const flipped = bytes.slice()
+    flipped[at] ^= 1 << (i % 8)
+    const error = await refusal(flipped)
+    assert.ok(error instanceof RangeError, `byte ${at}: ${error.stack}`)
+  }
+})
+
+const planOf = ({ plans }: Parts, name: string) => plans.find((plan) => plan.name === name)!
+const bufferOf = (parts: Parts, name: string) => planOf(parts, 'encodeText').buffers.find((b) => b.name === name)!
+/** An object of another kind in the place of one that is expected. */
+const other = (value: unknown) => value as never
+
+/** What the author changed, and what the error must say. */
+const HOSTILE: [title: string, change: (parts: Parts) => void, error: RegExp][] = [
+  ['kind', (p) => (p.metadata.kind = 'checkpoint'), /must be of kind model, got "checkpoint"/],
+  ['no manifest', (p) => (p.metadata.manifest = '{'), /manifest must be JSON/],
+  ['a list for the manifest', (p) => (p.manifest = other([])), /manifest must be an object/],
+  ['null for the manifest', (p) => (p.manifest = other(null)), /manifest must be an object/],
+  ['image size', (p) => (p.manifest.image = 64), /encodeImage: pixels must be f32 \[B,3,64,64\]/],
+  ['no image size', (p) => (p.manifest.image = other('32')), /manifest.image: must be of its kind, got "32"/],
+  ['channels', (p) => (p.manifest.channels = 1e9), /image_features must be f32 \[B,1000000000\]/],
+  ['longest text', (p) => (p.manifest.maxLength = 13), /encodeText: must take texts of 13 ids, got 12/],
+  ['temperature', (p) => (p.manifest.temperature = other(null)), /manifest.temperature/],
+  ['parameters', (p) => (p.manifest.parameters = other({ total: '1' })), /manifest.parameters/],
+  ['plans of another kind', (p) => (p.plans = other({})), /plans must be a list/],
+  ['no plan', (p) => (p.plans = []), /plan encodeImage: must be there/],
+  ['null for a plan', (p) => p.plans.push(other(null)), /every plan must have a name, got null/],
+  ['a plan twice', (p) => p.plans.push(planOf(p, 'encodeText')), /must have every plan once/],
+  ['symbols', (p) => (planOf(p, 'encodeText').symbols = other(null)), /symbols must have whole numbers above 0/],
+  ['huge batch', (p) => (planOf(p, 'encodeText').symbols.B = 2 ** 40), /must have \d+ bytes/],
+  ['other bits', (p) => (planOf(p, 'encodeText').deterministic = false), /must be deterministic, got false/],
+  ['null for a buffer', (p) => planOf(p, 'encodeText').buffers.push(other(null)), /buffers of the known kinds/],
+  ['segment', (p) => (bufferOf(p, 'ids').segment = other('code')), /buffers of the known kinds/],
+  ['dtype', (p) => (bufferOf(p, 'ids').dtype = other('f16')), /buffers of the known kinds/],
+  ['shape', (p) => (bufferOf(p, 'ids').shape = other('B')), /buffers of the known kinds/],
+  ['negative size', (p) => (bufferOf(p, 'ids').bytes = -4), /buffers of the known kinds/],
+  ['symbol of the prototype', (p) => (bufferOf(p, 'ids').shape = ['toString']), /ids must be i32 \[B,T\]/],
+  ['null for a call', (p) => planOf(p, 'encodeText').calls.push(other(null)), /calls of a kernel with arguments/],
+  ['null for an argument', (p) => (planOf(p, 'encodeText').calls[0].a[0] = other(null)), /calls of a kernel/],
+  ['infinite argument', (p) => (planOf(p, 'encodeText').calls[0].a[3] = '1e999'), /symbol 1e999/],
+  ['unknown kernel', (p) => (planOf(p, 'encodeText').calls[0].k = '__proto__'), /must be a kernel of the/],
+  ['address', (p) => (planOf(p, 'encodeText').calls[0].a[0] = 4096), /tableAt|table of ids/],
+  ['far buffer', (p) => (planOf(p, 'encodeText').calls[1].a[0] = { at: 1e6 }), /must be one of \d+ buffers/],
+  ['overlap', (p) => planOf(p, 'encodeText').buffers.forEach((b) => (b.offset = 0)), /must not overlap/],
+  ['3 GiB of scratch', (p) => hoard(planOf(p, 'encodeText'), 3 * 2 ** 30), /memory: must stay within 536870912 bytes/],
+  ['2^52 bytes', (p) => hoard(planOf(p, 'encodeText'), 2 ** 52), /memory: must stay within/],
+  ['weight of 3 GiB', (p) => (bufferOf(p, 'text.norm.weight').bytes = 3 * 2 ** 30), /memory: must stay within/],
+  ['a weight missing', (p) => p.tensors.delete('text.norm.weight'), /must hold the weight text.norm.weight/],
+  [
+    'a weight cut',
+    (p) => p.tensors.set('text.norm.weight', tensorOf(new Float32Array(31))),
+    /must have 32 elements, got 31/,
+  ],
+  [
+    'a weight of another kind',
+    (p) => p.tensors.set('text.norm.weight', tensorOf(new Int32Array(32))),
+    /must be F32, F16, or I8/,
+  ],
+  [
+    'scales missing',
+    (p) => p.tensors.delete('text.token_embedding.weight.scale'),
+    /must be F32, F16, or I8 \[N, K\] with scales/,
+  ],
+  [
+    'ids that have no row',
+    (p) => p.tensors.set(KEPT, tensorOf(Int32Array.from({ length: 90 }, (_, i) => i))),
+    /must have 92 rows/,
+  ],
+  ['ids of another kind', (p) => p.tensors.set(KEPT, tensorOf(new Float32Array(41))), /vocabulary.kept: must be I32/],
+  ['ids that GPT-2 lacks', (p) => p.tensors.set(KEPT, tensorOf(Int32Array.of(-5, 7))), /vocabulary: ids must be/],
+  ['all ids without rows', (p) => p.tensors.delete(KEPT), /must have 50257 rows, got 42/],
+]
+
+/** Asks for memory: scratch behind all that the plan has. */
+function hoard(plan: Plan, size: number): void {
+  const scratch = plan.buffers.find(({ segment, name }) => segment === 'scratch' && name === undefined)!
+  scratch.bytes = size
+  scratch.offset = 2 ** 30
+}
+
+for (const [title, change, expected] of HOSTILE) {
+  test(`refuses, though sealed: ${title}`, async () => {
+    const before = process.memoryUsage().rss
+    const error = await refusal(resealed(change))
+    assert.ok(error instanceof RangeError, error.stack)
+    assert.match(error.message, expected)
+    assert.ok(process.memoryUsage().rss - before < 2 ** 28, 'must not take memory')
+  })
+}
+
+test('a plan that computes without end of its memory fails with its name, and for good', async () => {
+  const file = resealed((parts) => {
+    const call = planOf(parts, 'encodeText').calls.find(({ k }) => k === 'matmul_nt__i8_t2')!
+    call.a[8] = 2 ** 30
+  })
+  const model = await BitGen.load(file)
+  for (let i = 0; i < 2; i++) {
+    const error = await model.embedText([1, 2]).then(() => undefined, String)
+    assert.match(error!, /memory access out of bounds|must not have trapped/)
+  }
+})
+
+test('numbers written at random into sealed plans end in an error or a result, never in a hang', async () => {
+  const stream = new Stream(2, 0, 0, USE.init)
+  const values = [-1, 0, 1, 7, 2 ** 16, 2 ** 31 - 1, 2 ** 31, 1.5, 'B', 'B*B*B', 'T*T*T']
+  const pick = <T>(list: readonly T[]) => list[Math.floor(stream.next() * list.length)]
+  let refused = 0
+  for (let i = 0; i < 200; i++) {
+    const file = resealed((parts) => {
+      const call = pick(pick(parts.plans).calls)
+      call.a[Math.floor(stream.next() * call.a.length)] = pick(values)
+    })
+    try {
+      const model = await BitGen.load(file)
+      await model.embedText([[1, 2, 3]])
+      await model.embedImage({ data: new Uint8Array(12), width: 2, height: 2, channels: 3 })
+    } catch (error) {
+      assert.ok(error instanceof RangeError || error instanceof WebAssembly.RuntimeError, String(error))
+      refused++
+    }
+  }
+  assert.ok(refused > 50, `${refused} of 200 were refused`)
+})
+
+test('without digests in the engine the checks still hold', () => {
+  assert.throws(() => readModelFile(resealed((parts) => (parts.manifest.name = other(1)))), /manifest.name/)
+  assert.throws(() => readModelFile(bytes.subarray(0, dataAt + 5)), /the data must have/)
+})
+
+test.run()

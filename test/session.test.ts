@@ -1,0 +1,233 @@
+/**
+ * The public classes on a micro model: against float64 arithmetic on the same file, the same bits whatever the batch,
+ * the order of calls and the instruction set, memory that stays where it is. Errors are in session-errors.test.ts.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import sharp from 'sharp'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { Stream, USE } from '../src/base/rng.ts'
+import { BitGen as Core, type Pixels } from '../src/core.ts'
+import { MEAN, STD } from '../src/image/resize.ts'
+import { BitGen } from '../src/index.ts'
+import { readModelFile } from '../src/io/model-file.ts'
+import { encodeImageGraph, encodeTextGraph } from '../src/model/bitgen.ts'
+import type { ModelConfig } from '../src/model/config.ts'
+import { parameters } from '../src/model/init.ts'
+import { interpret } from '../src/plan/interpret.ts'
+import { encodeText } from '../src/text/tokenizer.ts'
+import { EOS, VocabularyMap } from '../src/text/vocabulary.ts'
+import { valueFromModel } from '../src/train/init-from.ts'
+import { builtKernels } from './support/kernels.ts'
+import { MICRO_CHANNELS, MICRO_IDS, MICRO_LENGTH, microModel } from './support/micro-model.ts'
+
+const bytes = await microModel()
+const model = await Core.load(bytes)
+const C = MICRO_CHANNELS
+const usable = (await builtKernels()).map(({ manifest }) => manifest.isa)
+
+/** Noise on a gradient, other for every seed. */
+function picture(seed: number, width = 40, height = 24, channels: 3 | 4 = 3): Pixels {
+  const stream = new Stream(seed, 0, 0, USE.init)
+  const noise = () => 40 * stream.normal() + 128
+  const data = Uint8ClampedArray.from({ length: width * height * channels }, (_, i) => noise() + (i % width))
+  return { data, width, height, channels }
+}
+
+/** Texts of 1 to all tokens, of ids that the model keeps and others. */
+const TEXTS = Array.from({ length: 21 }, (_, i) => {
+  const words = Array.from({ length: (i * 5) % (MICRO_LENGTH - 1) }, (_, k) =>
+    k % 3 ? MICRO_IDS[(i * k) % 40] : 11 * i + k,
+  )
+  return i === 20 ? [EOS] : [EOS, ...words]
+})
+const PICTURES = Array.from({ length: 11 }, (_, i) => picture(i, 20 + 7 * i, 33, i % 2 ? 3 : 4))
+
+async function thrown(run: () => unknown): Promise<string> {
+  try {
+    await run()
+  } catch (error) {
+    return String(error)
+  }
+  throw new Error('must throw')
+}
+
+function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  return Array.from(a).reduce((sum, value, i) => sum + value * b[i], 0)
+}
+
+test('vectors are those of float64 arithmetic on the weights of the file', async () => {
+  const file = readModelFile(bytes)
+  const config = file.manifest.config as unknown as ModelConfig
+  const kept = new VocabularyMap(file.kept!)
+  const ids = Array.from({ length: kept.size }, (_, row) => kept.id(row) ?? 1)
+  const weights = (graph: ReturnType<typeof encodeTextGraph>) =>
+    Object.fromEntries(parameters(graph).map((p) => [p.name!, valueFromModel(file, graph, p, ids)]))
+
+  const text = TEXTS[7]
+  const textGraph = encodeTextGraph(config)
+  const feeds = { ...weights(textGraph), ids: text.map((id) => kept.row(id)), lengths: [text.length] }
+  const expected = interpret(textGraph, feeds, { B: 1, T: text.length })
+  const { data } = await model.embedText(text)
+  // Activations round to int8: one that falls to the other side in f32 moves the result by a fraction of a percent.
+  assert.ok(dot(data, expected.text_features.data) > 0.999, `texts: ${dot(data, expected.text_features.data)}`)
+
+  const size = config.image
+  const square = picture(3, size, size)
+  const imageGraph = encodeImageGraph(config)
+  const pixels = Array.from({ length: 3 * size * size }, (_, i) => {
+    const c = Math.floor(i / (size * size))
+    return (square.data[(i % (size * size)) * 3 + c] / 255 - MEAN[c]) / STD[c]
+  })
+  const { image_features } = interpret(imageGraph, { ...weights(imageGraph), pixels }, { B: 1 })
+  const image = (await model.embedImage(square)).data
+  assert.ok(dot(image, image_features.data) > 0.999, `images: ${dot(image, image_features.data)}`)
+})
+
+test('loads from a path, a file URL, bytes, a Response and an address', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'bitgen-session-'))
+  const path = join(folder, 'model #1.safetensors')
+  writeFileSync(path, bytes)
+  const server = createServer((_, response) => response.writeHead(200, { 'content-length': bytes.length }).end(bytes))
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/model`
+  try {
+    const { data: expected } = await model.embedImage(PICTURES[0])
+    const url = pathToFileURL(path)
+    for (const source of [path, url, url.href, bytes, new Response(bytes as Uint8Array<ArrayBuffer>), address]) {
+      const progress: [number, number | undefined][] = []
+      const loaded = await BitGen.load(source, { onProgress: (done, all) => progress.push([done, all]) })
+      assert.equal((await loaded.embedImage(PICTURES[0])).data, expected)
+      assert.is(loaded.info().fileBytes, bytes.length)
+      assert.is(loaded.info().verified, true)
+      if (source === bytes) assert.equal(progress, [])
+      else assert.is(progress.at(-1)![0], bytes.length)
+      if (source === address) assert.is(progress.at(-1)![1], bytes.length)
+    }
+  } finally {
+    server.close()
+    rmSync(folder, { recursive: true })
+  }
+})
+
+test('an abort ends a load, also of a server that has fallen silent', async () => {
+  assert.match(await thrown(() => Core.load(bytes, { signal: AbortSignal.abort(new Error('enough')) })), 'enough')
+  const body = new ReadableStream<Uint8Array>({ start: (stream) => stream.enqueue(bytes.slice(0, 100)) })
+  const controller = new AbortController()
+  const options = { signal: controller.signal, onProgress: () => controller.abort(new Error('enough')) }
+  assert.match(await thrown(() => Core.load(new Response(body), options)), 'enough')
+})
+
+test('the card: states of the text, both vectors on request', async () => {
+  const [inputIds, image] = [TEXTS[4], PICTURES[1]]
+  const plain = await model.forward({ inputIds, image })
+  assert.equal(plain.embeddings.shape, [1, inputIds.length, C])
+  assert.is(plain.embeddings.data.length, inputIds.length * C)
+  assert.is(plain.contrastiveFeatures, undefined)
+  assert.ok(Math.abs(plain.temperature - 0.0821) < 1e-4)
+  const { contrastiveFeatures, embeddings } = await model.forward({ inputIds, image, returnContrastiveFeatures: true })
+  assert.equal(embeddings, plain.embeddings)
+  const { textFeatures, imageFeatures } = contrastiveFeatures!
+  assert.equal(
+    [textFeatures.shape, imageFeatures.shape],
+    [
+      [1, C],
+      [1, C],
+    ],
+  )
+  assert.equal(textFeatures, await model.embedText(inputIds))
+  assert.equal(imageFeatures, await model.embedImage(image))
+})
+
+test('vectors have length 1, and similarity is their dot product', async () => {
+  const texts = await model.embedText(TEXTS)
+  const { data: image } = await model.embedImage(PICTURES[2])
+  const similarity = await model.similarity(PICTURES[2], TEXTS)
+  assert.is(similarity.length, TEXTS.length)
+  similarity.forEach((score, i) => {
+    const row = texts.data.subarray(i * C, i * C + C)
+    assert.ok(Math.abs(dot(row, row) - 1) < 1e-5)
+    assert.ok(Math.abs(score - dot(row, image)) < 1e-6)
+  })
+  assert.ok(Math.max(...similarity) - Math.min(...similarity) > 1e-3, 'texts must differ')
+})
+
+test('what else is in a batch changes no bit: padding, order, more than run at once', async () => {
+  const together = await model.embedText(TEXTS)
+  assert.equal(together.shape, [TEXTS.length, C])
+  for (const [i, text] of TEXTS.entries()) {
+    assert.equal((await model.embedText(text)).data, together.data.slice(i * C, i * C + C), `text ${i}`)
+  }
+  const images = await model.embedImage(PICTURES)
+  assert.equal(images.shape, [PICTURES.length, C])
+  for (const [i, one] of PICTURES.entries()) {
+    assert.equal((await model.embedImage(one)).data, images.data.slice(i * C, i * C + C), `picture ${i}`)
+  }
+  assert.equal((await model.embedImage([])).shape, [0, C])
+})
+
+test('the same bits on every instruction set', async () => {
+  const expected = [await model.embedText(TEXTS), await model.embedImage(PICTURES)]
+  for (const target of usable) {
+    const other = await Core.load(bytes, { target })
+    assert.is(other.info().isa, target)
+    assert.equal([await other.embedText(TEXTS), await other.embedImage(PICTURES)], expected, target)
+  }
+})
+
+test('both entry points give the same vectors of the same picture and text', async () => {
+  const node = await BitGen.load(bytes)
+  const { manifest } = node.info()
+  assert.equal(await node.embedText('a cat'), await model.embedText(encodeText('a cat', manifest)))
+  const pixels = picture(5)
+  const { width, height } = pixels
+  const png = await sharp(Uint8Array.from(pixels.data), { raw: { width, height, channels: 3 } })
+    .png()
+    .toBuffer()
+  assert.equal(await node.embedImage(png), await model.embedImage(pixels))
+  assert.equal(await node.similarity(pixels, 'a cat'), await node.similarity(png, ['a cat']))
+})
+
+test('calls that overlap give the answers of calls in turn', async () => {
+  const node = await BitGen.load(bytes)
+  const { width, height, data } = picture(6)
+  const png = await sharp(Uint8Array.from(data), { raw: { width, height, channels: 3 } })
+    .png()
+    .toBuffer()
+  const calls = [
+    () => node.embedImage([png, ...PICTURES, png]),
+    () => node.embedText(['one', 'a long text of many words', 'two']),
+    () => node.forward({ inputIds: TEXTS[3], image: png, returnContrastiveFeatures: true }),
+    () => node.embedImage(PICTURES[4]),
+    () => node.forward({ inputIds: TEXTS[8], image: PICTURES[0] }),
+  ]
+  const inTurn: unknown[] = []
+  for (const call of calls) inTurn.push(await call())
+  assert.equal(await Promise.all(calls.map((call) => call())), inTurn)
+})
+
+test('memory stays flat over 2,000 calls, and below its limit', async () => {
+  const one = await Core.load(bytes, { maxMemory: 2 ** 20 })
+  const run = async (calls: number) => {
+    for (let i = 0; i < calls; i++) await (i % 2 ? one.embedText(TEXTS[i % 20]) : one.embedImage(PICTURES[i % 11]))
+  }
+  const memory = () => one['loaded'].executor.kernels.memory.buffer.byteLength
+  await run(100)
+  const before = memory()
+  await run(2000)
+  assert.is(memory(), before)
+  assert.ok(before <= 2 ** 20)
+  const large = picture(1, 700, 700)
+  assert.match(
+    await thrown(() => one.embedImage(large)),
+    /^RangeError: memory: must stay within 1048576 bytes, got \d+$/,
+  )
+  await run(10)
+})
+
+test.run()

@@ -1,0 +1,78 @@
+/**
+ * A small model of initial values, exported the way that a trained one is: for tests that need a model file and not
+ * its knowledge. Takes a fraction of a second.
+ */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { size } from '../../src/base/shape.ts'
+import { saveCheckpoint } from '../../src/io/checkpoint.ts'
+import { KEPT } from '../../src/io/model-file.ts'
+import { tensorOf, type Tensor } from '../../src/io/safetensors.ts'
+import { encodeImageGraph, encodeTextGraph } from '../../src/model/bitgen.ts'
+import { modelConfig } from '../../src/model/config.ts'
+import { initialValue, parameters } from '../../src/model/init.ts'
+import { trainConfig } from '../../src/train/config.ts'
+import { exportModel } from '../../src/train/export.ts'
+import { VocabularyMap } from '../../src/text/vocabulary.ts'
+import { Stream, USE } from '../../src/base/rng.ts'
+import { builtModule } from './kernels.ts'
+
+/** Ids of GPT-2 that have rows of their own. */
+export const MICRO_IDS = Array.from({ length: 40 }, (_, i) => 200 + 7 * i)
+const KEPT_IDS = new VocabularyMap(MICRO_IDS)
+
+/** All kinds of weights, few of them: a stem, ternary blocks in both towers and one of fusion, a pruned vocabulary. */
+const MICRO = modelConfig('nano', {
+  vocabulary: KEPT_IDS.size,
+  channels: 32,
+  heads: 2,
+  ffn: 64,
+  textLayers: 2,
+  fusionLayers: 1,
+  maxLength: 12,
+  image: 32,
+  vision: { hidden: 32, depth: 1, heads: 2, stem: [8, 16, 24], storedImage: 32 },
+})
+
+/** Longest text that the micro model takes, and the length of its vectors. */
+export const [MICRO_LENGTH, MICRO_CHANNELS] = [MICRO.maxLength, MICRO.channels]
+
+/** The bytes of its file; the same at every call. */
+export async function microModel(): Promise<Uint8Array> {
+  const graphs = [encodeImageGraph(MICRO), encodeTextGraph(MICRO)]
+  const tensors = new Map<string, Tensor>([
+    [KEPT, tensorOf(KEPT_IDS.kept)],
+    ['itc.log_temperature', tensorOf(Float32Array.of(-2.5))],
+  ])
+  for (const parameter of graphs.flatMap(parameters)) {
+    const { name, shape } = parameter
+    // Initial blocks are near the identity, which would hide a fault in them: everything is drawn at random here.
+    const stream = new Stream(1, 0, size(shape), USE.init)
+    const values = initialValue(parameter, 1).map((value) => value + 0.1 * stream.normal())
+    tensors.set(name!, tensorOf(values, shape as number[]))
+  }
+  const config = trainConfig(
+    {
+      name: 'micro',
+      model: { preset: 'nano' },
+      data: { images: '.', train: '.', validation: '.' },
+      output: '.',
+      steps: 1,
+    },
+    '.',
+  )
+  const metadata = {
+    kind: 'checkpoint',
+    config: JSON.stringify(config),
+    model: JSON.stringify(MICRO),
+    source: 'null',
+    progress: JSON.stringify({ step: 0 }),
+  }
+  const folder = mkdtempSync(join(tmpdir(), 'bitgen-micro-'))
+  try {
+    return exportModel(saveCheckpoint(folder, 0, tensors, metadata), { kernels: await builtModule('scalar') })
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
