@@ -5,7 +5,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { parseArgs } from 'node:util'
-import { ISAS, packedBytes, roundUp, type Isa, type KernelEntry } from '../src/abi.ts'
+import { ISAS, packedBytes, roundUp, TN_PANEL_ROWS, type Isa, type KernelEntry } from '../src/abi.ts'
 import { elementBytes } from '../src/base/dtype.ts'
 import { requireThat } from '../src/base/errors.ts'
 import { KERNELS } from '../src/kernels.ts'
@@ -83,7 +83,11 @@ const SUBJECTS: Subject[] = [
   {
     family: 'matmul_tn__f32',
     sizes: FLOAT,
-    args: (place, M, K, N) => [place('f32', M * N), place('f32', M * K), ...tail(place, N * K, 130 * K, M, K, N)],
+    args: (place, M, K, N) => [
+      place('f32', M * N),
+      place('f32', M * K),
+      ...tail(place, N * K, TN_PANEL_ROWS * K, M, K, N),
+    ],
     peak: f32Peak,
   },
   {

@@ -20,6 +20,11 @@ export const BLOCK_BYTES = 16
 /** Activation codes of a row lie at a stride of K rounded up to this many bytes; the rest of the row is zero. */
 export const CODE_ALIGN = 16
 
+/** matmul_tn packs blocks of this many rows into panels of 8 columns, which wait in the second-level cache. */
+export const TN_ROWS = 128
+/** Rows from panel to panel: two apart, for at 4 KiB all panels would share one set of the first-level cache. */
+export const TN_PANEL_ROWS = TN_ROWS + 2
+
 export function roundUp(n: number, to: number): number {
   return Math.ceil(n / to) * to
 }

@@ -4,7 +4,7 @@
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { packedBytes, roundUp, type KernelEntry } from '../src/abi.ts'
+import { packedBytes, roundUp, TN_PANEL_ROWS, type KernelEntry } from '../src/abi.ts'
 import { packTernary } from '../src/quant/ternary.ts'
 import type { Kernels } from '../src/runtime/kernels.ts'
 import { builtKernels } from './support/kernels.ts'
@@ -163,7 +163,7 @@ test('dy^T . x', () => {
       sizes: [M, K, N],
       operands: [dy, x],
       outputs: N * K,
-      scratchBytes: panelBytes(K, 130),
+      scratchBytes: panelBytes(K, TN_PANEL_ROWS),
       want,
       bound: floatBound(M),
     })

@@ -3,12 +3,11 @@
  * ternary weights. The second operand is repacked into panels of 8 columns: once a call, in TN once a block of M, row
  * by row because there it streams from memory. 80 to 95 % of the multipliers' peak; the packing of TN is the rest.
  */
+import { TN_PANEL_ROWS, TN_ROWS } from '../../src/abi.ts'
 import { fullTile, gemmPanel, gemmTile, gemmTileScalar } from './gemm.ts'
 
-/** Rows of a TN block: its panels, 32 bytes a row each, wait for their turn in the second-level cache. */
-const BLOCK_ROWS = 128
-/** Bytes from panel to panel of a TN block: two rows apart, for at 4 KiB all would share one set of the first cache. */
-const BLOCK_PANEL = 32 * (BLOCK_ROWS + 2)
+/** Bytes from panel to panel of a TN block. */
+const TN_PANEL = 32 * TN_PANEL_ROWS
 /** Floats of the first operand that are used again from cache by every panel: 128 KiB. */
 const CACHED_FLOATS = 32768
 
@@ -159,7 +158,7 @@ function pack_block(xAt: usize, toAt: usize, K: i32, rows: i32): void {
     for (let k = K >> 3; k > 0; k--) {
       ${copy8('xAt', 'to')}
       xAt += 32
-      to += ${BLOCK_PANEL}
+      to += ${TN_PANEL}
     }
     if (tail) {
       memory.fill(to, 0, 32)
@@ -170,17 +169,17 @@ function pack_block(xAt: usize, toAt: usize, K: i32, rows: i32): void {
   }
 }
 
-/** dw[N,K] = dy[M,N]^T . x[M,K], sums in order of m; scratch: round8(K)*${BLOCK_ROWS + 2} f32. */
+/** dw[N,K] = dy[M,N]^T . x[M,K], sums in order of m; scratch: round8(K)*${TN_PANEL_ROWS} f32. */
 export function ${name('matmul_tn__f32')}(dyAt: usize, xAt: usize, dwAt: usize, scratchAt: usize, M: i32, K: i32, N: i32): void {
   const row = <usize>K << 2
-  for (let m = 0; m < M; m += ${BLOCK_ROWS}) {
-    const rows = min(${BLOCK_ROWS}, M - m)
+  for (let m = 0; m < M; m += ${TN_ROWS}) {
+    const rows = min(${TN_ROWS}, M - m)
     pack_block(xAt, scratchAt, K, rows)
     let panelAt = scratchAt
     for (let k0 = 0; k0 < K; k0 += 8) {
       const at = dwAt + (<usize>k0 << 2)
       panel_columns(dyAt, <usize>N << 2, panelAt, rows, m ? at : ZERO, m ? row : 0, at, row, N, min(8, K - k0))
-      panelAt += ${BLOCK_PANEL}
+      panelAt += ${TN_PANEL}
     }
     dyAt += <usize>rows * <usize>N << 2
     xAt += <usize>rows * row

@@ -2,14 +2,12 @@
  * Dense f32 products in the three forms that training needs. Letters: y[M,N] = x[M,K] . w[N,K]^T, where M is the
  * product of all leading dimensions of x. Kernels sum each element in one fixed order.
  */
+import { TN_PANEL_ROWS } from '../abi.ts'
 import type { Builder } from '../graph/builder.ts'
 import type { Case, Op, Value } from '../graph/graph.ts'
 import { columns, fixed, rows, times, type Dim } from '../base/shape.ts'
 import { requireThat } from '../base/errors.ts'
 import { given } from './shared.ts'
-
-/** Rows of x that matmul_tn packs at a time, and two that keep its panels apart in the cache. */
-const BLOCK_ROWS = 130
 
 /** Scratch of the matmul kernels: the second operand repacked into panels of 8 outputs. */
 export function panelBytes(outputs: number, depth: Dim): Dim {
@@ -99,7 +97,7 @@ const backWeightOp: Op = {
   },
   lower({ inputs: [dy, x], outputs: [dw] }, to) {
     const [N, K] = dw.shape
-    const scratch = to.scratch(panelBytes(fixed(K), BLOCK_ROWS))
+    const scratch = to.scratch(panelBytes(fixed(K), TN_PANEL_ROWS))
     to.call('matmul_tn__f32', to.at(dy), to.at(x), to.at(dw), scratch, rows(dy!.shape), K, N)
   },
   macs: ({ inputs: [dy, x] }) => times(...dy!.shape, x!.shape.at(-1)!),
