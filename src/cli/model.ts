@@ -5,6 +5,7 @@
 import { errorText, message } from '../base/errors.ts'
 import { decodeImage } from '../image/decode.ts'
 import { BitGen, DEFAULT_MODEL } from '../index.ts'
+import { forcedTarget, KernelError } from '../runtime/load.ts'
 import { Progress } from './progress.ts'
 import { errorAt, option, type Options } from './usage.ts'
 
@@ -17,9 +18,12 @@ const [PICTURES, TEXTS] = [8, 512]
 /** The model of `--model`. Throws an Error that names the file. */
 export async function openModel(options: Options): Promise<BitGen> {
   const source = option(options, 'model') ?? DEFAULT_MODEL
+  // Nothing is wrong with the model where the kernels that were asked for do not exist or do not work here.
+  forcedTarget()
   try {
     return await BitGen.load(source)
   } catch (error) {
+    if (error instanceof KernelError) throw error
     throw errorAt(source, 'must be a model file', error)
   }
 }

@@ -7,6 +7,9 @@ import { errorText, requireThat } from '../base/errors.ts'
 import { checkAnswers } from './known-answers.ts'
 import { instantiate, type Kernels } from './kernels.ts'
 
+/** No kernels work here, or not those that were asked for. */
+export class KernelError extends Error {}
+
 /** Where one module comes from: files, embedded bytes, a server. */
 export interface KernelSource {
   isa: Isa
@@ -54,19 +57,25 @@ async function attempt(source: KernelSource, { families, maxMemory }: KernelOpti
   return kernels
 }
 
-function targetOfEnvironment(): string | undefined {
+/**
+ * The one instruction set that will do: as given, else as the environment variable BITGEN_TARGET says, if any. Throws a
+ * RangeError where it is none.
+ */
+export function forcedTarget(given?: Isa): Isa | undefined {
   // `|| undefined`: an empty variable is an unset one.
-  return typeof process === 'undefined' ? undefined : process.env?.BITGEN_TARGET || undefined
+  const target = given ?? (typeof process === 'undefined' ? undefined : process.env?.BITGEN_TARGET || undefined)
+  const known = target === undefined || (ISAS as readonly string[]).includes(target)
+  requireThat(known, 'target', `must be one of ${ISAS.join(', ')}`, target)
+  return target as Isa | undefined
 }
 
 /**
- * Loads the best module that works. Throws a RangeError for a target that is no instruction set, and an Error that
- * names every reason where none works, or the forced one does not.
+ * Loads the best module that works. Throws what forcedTarget throws, and a KernelError that names every reason where
+ * none works, or the forced one does not.
  */
 export async function loadKernels(options: KernelOptions): Promise<Kernels> {
-  const { sources, target = targetOfEnvironment(), log } = options
-  if (target !== undefined)
-    requireThat((ISAS as readonly string[]).includes(target), 'target', `must be one of ${ISAS.join(', ')}`, target)
+  const { sources, log } = options
+  const target = forcedTarget(options.target)
   const wanted = [...ISAS].reverse().filter((isa) => target === undefined || isa === target)
   const failed: string[] = []
   for (const isa of wanted) {
@@ -81,5 +90,5 @@ export async function loadKernels(options: KernelOptions): Promise<Kernels> {
       log?.(`kernels: not ${failed.at(-1)}`)
     }
   }
-  throw new Error(`loadKernels: ${target ?? 'one module'} must work on this engine, got ${failed.join('; ')}`)
+  throw new KernelError(`loadKernels: ${target ?? 'one module'} must work on this engine, got ${failed.join('; ')}`)
 }

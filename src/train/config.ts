@@ -1,6 +1,6 @@
 /**
- * The configuration of a training run: a JSON file whose paths are relative to it. Every key has a default but the
- * data; unknown keys are refused by name.
+ * The configuration of a training run: a JSON file whose paths are relative to it. What has no default: name, model,
+ * data, output, steps. Unknown keys are refused by name.
  */
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'

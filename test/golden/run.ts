@@ -1,6 +1,6 @@
 /**
- * `npm run golden -- DIR [--target ISA] [--oracle] [--all]`: compiled plans, or with --oracle the float64 interpreter,
- * against the golden files of a folder. Prints every quantity beyond its tolerance (--all: every one), and what the
+ * `npm run golden -- DIR [--target ISA] [--oracle] [--brief]`: compiled plans, or with --oracle the float64 interpreter,
+ * against the golden files of a folder. Prints every quantity (--brief: those beyond their tolerance), and what the
  * files hold that is not covered; fails if anything is beyond, or nothing was compared.
  */
 import { parseArgs } from 'node:util'
@@ -16,7 +16,7 @@ const { values, positionals } = parseArgs({
   options: {
     target: { type: 'string', default: 'relaxed' },
     oracle: { type: 'boolean', default: false },
-    all: { type: 'boolean', default: false },
+    brief: { type: 'boolean', default: false },
   },
 })
 
@@ -34,7 +34,7 @@ for (const path of goldenFiles(positionals[0])) {
   const failed = report.rows.filter((row) => !passed(row)).length
   compared += report.rows.length
   beyond += failed
-  const lines = printReport(report, values.all)
+  const lines = printReport(report, !values.brief)
   if (lines) console.log(lines)
   const seconds = ((performance.now() - start) / 1000).toFixed(1)
   const verdict = report.rows.length === 0 ? 'none' : failed > 0 ? 'FAIL' : 'ok  '
