@@ -173,6 +173,27 @@ export class Executor {
     }
   }
 
+  /**
+   * One output [n, columns] of a plan over any number of items: at most `B` of the plan at once. `write` fills its inputs
+   * from some of the items and answers the symbols to run with.
+   */
+  runInParts<T>(
+    planName: string,
+    output: string,
+    columns: number,
+    items: readonly T[],
+    write: (part: readonly T[]) => Symbols,
+  ): Float32Array {
+    const most = this.maximum(planName, 'B')
+    const all = new Float32Array(items.length * columns)
+    for (let from = 0; from < items.length; from += most) {
+      const symbols = write(items.slice(from, from + most))
+      this.run(planName, symbols)
+      all.set(this.io(planName, output, symbols), from * columns)
+    }
+    return all
+  }
+
   private runProfiled({ plan, functions, args }: BoundPlan, profile: Map<string, { calls: number; ms: number }>): void {
     functions.forEach((kernel, i) => {
       const start = performance.now()

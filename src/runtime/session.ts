@@ -104,7 +104,7 @@ export class Session {
       requireKind(typeof picture === 'object' && picture !== null, 'image', 'must be { data, width, height }', picture)
       checkPixels(picture, 'image')
     }
-    return this.inBatches('encodeImage', 'image_features', pictures, (part) => {
+    return this.features('encodeImage', 'image_features', pictures, (part) => {
       const symbols = { B: part.length }
       const resized = part.map((picture) => resizeImage(this.executor, picture, size))
       resized.forEach((rgb, i) => writePixels(this.executor, 'encodeImage', rgb, i, symbols))
@@ -115,7 +115,7 @@ export class Session {
   /** Ids of texts to unit vectors [n, C]. */
   textFeatures(texts: readonly ArrayLike<number>[]): Features {
     for (const ids of texts) this.checkIds(ids)
-    return this.inBatches('encodeText', 'text_features', texts, (part) => this.writeTexts(part))
+    return this.features('encodeText', 'text_features', texts, (part) => this.writeTexts(part))
   }
 
   /** Text states [1, T, C] of one text, with its unit vector. */
@@ -145,21 +145,14 @@ export class Session {
     }
   }
 
-  private inBatches<T>(
+  private features<T>(
     plan: string,
     output: string,
     items: readonly T[],
     write: (part: readonly T[]) => Record<string, number>,
   ): Features {
     const { channels } = this.manifest
-    const most = this.executor.maximum(plan, 'B')
-    const data = new Float32Array(items.length * channels)
-    for (let from = 0; from < items.length; from += most) {
-      const symbols = write(items.slice(from, from + most))
-      this.executor.run(plan, symbols)
-      data.set(this.executor.io(plan, output, symbols), from * channels)
-    }
-    return { data, shape: [items.length, channels] }
+    return { data: this.executor.runInParts(plan, output, channels, items, write), shape: [items.length, channels] }
   }
 }
 

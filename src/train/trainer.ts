@@ -241,7 +241,7 @@ export class Trainer {
   }
 
   private encodeTexts(texts: readonly string[], output: string): Float32Array {
-    return this.inBatches(texts, output, 'encodeText', (part) => {
+    return this.executor.runInParts('encodeText', output, this.model.channels, texts, (part) => {
       const { ids, lengths, T } = this.data.encode(part)
       const symbols = { B: part.length, T }
       this.executor.io('encodeText', 'ids', symbols).set(ids)
@@ -251,26 +251,10 @@ export class Trainer {
   }
 
   private encodeImages(pictures: readonly Uint8Array[], output: string): Float32Array {
-    return this.inBatches(pictures, output, 'encodeImage', (part) => {
+    return this.executor.runInParts('encodeImage', output, this.model.channels, pictures, (part) => {
       const symbols = { B: part.length }
       part.forEach((rgb, i) => writePixels(this.executor, 'encodeImage', rgb, i, symbols))
       return symbols
     })
-  }
-
-  /** One output [n,C] of a plan over all items; `write` fills its inputs. */
-  private inBatches<T>(
-    items: readonly T[],
-    output: string,
-    plan: string,
-    write: (part: readonly T[]) => Record<string, number>,
-  ): Float32Array {
-    const all = new Float32Array(items.length * this.model.channels)
-    for (let from = 0; from < items.length; from += this.config.batch) {
-      const symbols = write(items.slice(from, from + this.config.batch))
-      this.executor.run(plan, symbols)
-      all.set(this.executor.io(plan, output, symbols), from * this.model.channels)
-    }
-    return all
   }
 }
