@@ -10,6 +10,7 @@ import { Builder } from '../src/graph/builder.ts'
 import type { Graph } from '../src/graph/graph.ts'
 import { readSafetensors } from '../src/io/safetensors.ts'
 import { contrastLosses, features } from '../src/model/losses.ts'
+import { weightedSum } from '../src/ops/weighted_sum.ts'
 import { backward } from '../src/plan/backward.ts'
 import { interpret } from '../src/plan/interpret.ts'
 import { lower } from '../src/plan/lower.ts'
@@ -46,10 +47,12 @@ function lossGraph(imageContrast: number): Graph {
     filled: b.state('queue.filled', [1], 'i32'),
   }
   const ids = b.input('ids', ['B'], 'i32')
-  const options = { concepts: true, imageContrast, queue }
+  const options = { concepts: true, images: imageContrast > 0, queue }
   const losses = contrastLosses(b, features(b, text), features(b, image), ids, options)
   const wanted = { text, image, log_temperature: b.parameter('itc.log_temperature', [1]) }
-  const gradients = backward(b, losses.total, Object.values(wanted))
+  const parts = losses.imageContrast ? [losses.itc, losses.imageContrast] : [losses.itc]
+  const total = weightedSum(b, parts, [1, imageContrast].slice(0, parts.length))
+  const gradients = backward(b, total, Object.values(wanted))
   b.output('itc_concepts.loss', losses.itc)
   if (losses.imageContrast) b.output('image_contrast.loss', losses.imageContrast)
   for (const [name, value] of Object.entries(wanted)) b.output(`grad.${name}`, gradients.get(value.id)!)

@@ -9,6 +9,15 @@ import { sha256 } from './digest.ts'
 import { requireEntryPoints, requireManifest, requirePlan } from './plan-json.ts'
 import { readSafetensors, verifyData, type Tensor } from './safetensors.ts'
 
+/** From which similarity on a query of each kind counts as something taught, and what a picture is compared with. */
+export interface Scope {
+  image: number
+  text: number
+  code: number
+  /** Weights of an entry's image and text in the score of a picture. */
+  weights: { image: number; text: number }
+}
+
 /** What is said of a model, as JSON in its file. */
 export interface ModelManifest {
   name: string
@@ -22,6 +31,8 @@ export interface ModelManifest {
   temperature: number
   /** Its logarithm, which is what training continues from. */
   logTemperature: number
+  /** Thresholds of recognition by the memory; null where it was not measured. */
+  scope: Scope | null
   /** Parameters by part, and in all. */
   parameters: Record<string, number>
   /** How it was trained: configuration, seed, steps, time, machine, commit. */
@@ -43,8 +54,9 @@ export interface ModelFile {
   digests: { sha256: string; textSha256: string }
 }
 
-/** Names of tensors that are no weights of a plan. */
+/** Names of tensors that are no weights of a plan: kept ids, and the prior mean of the memory [slots,C]. */
 export const KEPT = 'vocabulary.kept'
+export const PRIOR = 'memory.prior_mean'
 /** Name of the row scales of an int8 matrix. */
 export const scaleName = (name: string) => `${name}.scale`
 

@@ -20,8 +20,23 @@ const PORTS: readonly Port[] = [
   ['encodeText', 'ids', 'i32', () => ['B', 'T']],
   ['encodeText', 'lengths', 'i32', () => ['B']],
   ['encodeText', 'embeddings', 'f32', ({ channels }) => ['B', 'T', channels]],
+  ['encodeText', 'text_prefix', 'f32', ({ channels }) => ['B', 'T', channels]],
   ['encodeText', 'text_features', 'f32', ({ channels }) => ['B', channels]],
+  ['fuse', 'text_prefix', 'f32', ({ channels }) => ['B', 'T', channels]],
+  ['fuse', 'lengths', 'i32', () => ['B']],
+  ['fuse', 'embeddings', 'f32', ({ channels }) => ['B', 'T', channels]],
+  ['fuse', 'match_logits', 'f32', () => ['B', 2]],
+  ['fuse', 'code', 'f32', ({ channels }) => ['B', channels]],
+  ...['startDecoding', 'decodeNext'].flatMap((plan): Port[] => [
+    [plan, 'ids', 'i32', () => ['B', 1]],
+    [plan, 'position', 'i32', () => [1]],
+    [plan, 'read', 'f32', ({ channels }) => ['B', channels]],
+    [plan, 'visible', 'i32', () => ['B']],
+  ]),
 ]
+
+/** Entry points that a model may lack: one that was trained for retrieval alone cannot match or caption. */
+const OPTIONAL = ['fuse', 'startDecoding', 'decodeNext']
 
 const isText = (value: unknown): value is string => typeof value === 'string'
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
@@ -31,6 +46,12 @@ const isList = <T>(value: unknown, holds: (one: T) => boolean) => Array.isArray(
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function isScope(value: unknown): boolean {
+  if (!isRecord(value) || !isRecord(value.weights)) return false
+  const { image, text, code, weights } = value
+  return [image, text, code, weights.image, weights.text].every(isNumber)
 }
 
 /** What must hold of each key of the manifest. */
@@ -43,6 +64,7 @@ const MANIFEST: Record<keyof ModelManifest, (value: unknown) => boolean> = {
   channels: isSize,
   temperature: isNumber,
   logTemperature: isNumber,
+  scope: (value) => value === null || isScope(value),
   parameters: (value) => isRecord(value) && Object.values(value).every(isCount),
   training: (value) => value === null || isRecord(value),
   data: (value) => value === null || (isRecord(value) && isText(value.sha256)),
@@ -88,6 +110,7 @@ export function requireEntryPoints(plans: readonly Plan[], manifest: ModelManife
   for (const [planName, name, dtype, shapeOf] of PORTS) {
     const where = `model file: plan ${planName}`
     const plan = plans.find((one) => one.name === planName)
+    if (!plan && OPTIONAL.includes(planName)) continue
     requireThat(plan !== undefined, where, 'must be there')
     const buffer = plan.buffers.find((one) => one.name === name)
     const fits = buffer?.segment === 'io' && buffer.dtype === dtype && `${buffer.shape}` === `${shapeOf(manifest)}`
@@ -97,6 +120,22 @@ export function requireEntryPoints(plans: readonly Plan[], manifest: ModelManife
       requireThat(plan.symbols.T === maxLength, where, `must take texts of ${maxLength} ids`, plan.symbols.T ?? null)
     }
   }
+  requireLinks(plans)
   const names = plans.map(({ name }) => name)
   requireThat(new Set(names).size === names.length, 'model file', 'must have every plan once', names)
+}
+
+/** What one plan takes and another gives by the same name has one shape: the host carries it over as it is. */
+function requireLinks(plans: readonly Plan[]): void {
+  const given = new Map<string, PlanBuffer>()
+  const ports = (plan: Plan, names: readonly string[]) =>
+    plan.buffers.filter(({ segment, name }) => segment === 'io' && names.includes(name!))
+  for (const plan of plans) for (const buffer of ports(plan, plan.outputs)) given.set(buffer.name!, buffer)
+  for (const plan of plans) {
+    for (const { name, dtype, shape } of ports(plan, plan.inputs)) {
+      const source = given.get(name!)
+      const fits = !source || (source.dtype === dtype && `${source.shape}` === `${shape}`)
+      requireThat(fits, `model file: plan ${plan.name}`, `${name} must be ${source?.dtype} [${source?.shape}]`, shape)
+    }
+  }
 }

@@ -29,7 +29,11 @@ export interface ModelConfig {
   heads: number
   ffn: number
   textLayers: number
+  /** Last blocks of the text encoder that pair with as many on the image side. */
   fusionLayers: number
+  decoderLayers: number
+  /** Slots of the episodic memory. */
+  slots: number
   maxLength: number
   /** Side of the square input image in pixels. */
   image: number
@@ -76,6 +80,8 @@ const TINY: ModelConfig = {
   ffn: 256,
   textLayers: 4,
   fusionLayers: 2,
+  decoderLayers: 2,
+  slots: 32,
   maxLength: 256,
   image: 224,
   vision: VIT_TINY,

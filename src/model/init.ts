@@ -6,6 +6,7 @@ import { log } from '../base/math.ts'
 import { Stream, USE } from '../base/rng.ts'
 import { fixed } from '../base/shape.ts'
 import type { Graph, Value } from '../graph/graph.ts'
+import { MEMORY_PRIOR } from './heads.ts'
 
 const INITIAL_TEMPERATURE = 0.07
 
@@ -19,6 +20,8 @@ function hash(text: string): number {
 /** Standard deviation of a matrix or table. */
 function deviation(name: string, shape: readonly number[]): number {
   const fanIn = shape.slice(1).reduce((product, dim) => product * dim, 1)
+  // The scale of the codes, which a LayerNorm gives.
+  if (name === MEMORY_PRIOR) return 1
   if (name.startsWith('itc.') || name.startsWith('fusion.vision_proj')) return 1 / Math.sqrt(fanIn)
   if (name.startsWith('vision.stem.')) return 1 / Math.sqrt(3 * fanIn)
   return name.includes('pos') ? 0.002 : 0.02

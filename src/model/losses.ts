@@ -42,15 +42,15 @@ export interface Queue {
 export interface ContrastOptions {
   /** Positives are all keys of the same concept; otherwise the own pair, and the same image is masked. */
   concepts: boolean
-  /** Weight of image against image; 0 leaves it out. */
-  imageContrast: number
+  /** Whether images are contrasted with images. */
+  images: boolean
   queue: Queue | null
 }
 
 export interface ContrastLosses {
   itc: Value
   imageContrast?: Value
-  total: Value
+  logT: Value
   /** Similarities of the batch, rows texts and columns images, and the other way. */
   t2i: Value
   i2t: Value
@@ -59,14 +59,14 @@ export interface ContrastLosses {
 /** Losses of features t, i [B,C]; `ids` [B] are images, or concepts. */
 export function contrastLosses(b: Builder, t: Value, i: Value, ids: Value, options: ContrastOptions): ContrastLosses {
   const { queue } = options
-  const temperature = b.parameter('itc.log_temperature', [1])
+  const logT = b.parameter('itc.log_temperature', [1])
   const mode = options.concepts ? 'concepts' : 'single'
   const direction = (scores: Value, own: Value, keys: Value | undefined) =>
     contrastLoss(
       b,
       scores,
       keys ? matmul(b, own, keys) : null,
-      temperature,
+      logT,
       ids,
       queue?.ids ?? null,
       queue?.filled ?? null,
@@ -75,7 +75,8 @@ export function contrastLosses(b: Builder, t: Value, i: Value, ids: Value, optio
   const t2i = matmul(b, t, i)
   const i2t = matmul(b, i, t)
   const itc = weightedSum(b, [direction(t2i, t, queue?.image), direction(i2t, i, queue?.text)], [0.5, 0.5])
-  if (options.imageContrast === 0) return { itc, total: itc, t2i, i2t }
-  const imageContrast = contrastLoss(b, matmul(b, i, i), null, temperature, ids, null, null, 'image')
-  return { itc, imageContrast, total: weightedSum(b, [itc, imageContrast], [1, options.imageContrast]), t2i, i2t }
+  const imageContrast = options.images
+    ? contrastLoss(b, matmul(b, i, i), null, logT, ids, null, null, 'image')
+    : undefined
+  return { itc, imageContrast, logT, t2i, i2t }
 }

@@ -64,14 +64,18 @@ function patchEmbedding(b: Builder, config: ModelConfig, pixels: Value): Value {
   const name = 'vision.embeddings.patch_embeddings.projection'
   const weight = reshape(b, b.parameter(`${name}.weight`, [hidden, 3, patch, patch]), [hidden, 3 * patch * patch])
   const rows = patchRows(b, pixels, patch)
-  return reshape(b, matmul(b, rows, weight, b.parameter(`${name}.bias`, [hidden])), ['B', patches(config), hidden])
+  return reshape(b, matmul(b, rows, weight, b.parameter(`${name}.bias`, [hidden])), [
+    pixels.shape[0],
+    patches(config),
+    hidden,
+  ])
 }
 
 /** The residual convolutional stem: [B,3,S,S] -> [B,P,hidden]; positions are rows, channels last. */
 function stem(b: Builder, config: ModelConfig, pixels: Value, trace?: Trace): Value {
   const widths = config.vision.stem
   let size = config.image
-  let x = swapAxes(b, reshape(b, pixels, ['B', 3, size * size]))
+  let x = swapAxes(b, reshape(b, pixels, [pixels.shape[0], 3, size * size]))
   const convolve = (name: string, input: Value, width: number, kernel: number, step: number, kind: LinearKind) => {
     const channels = input.shape[2] as number
     const weight = b.parameter(`${name}.weight`, [width, channels, kernel, kernel])
@@ -81,7 +85,12 @@ function stem(b: Builder, config: ModelConfig, pixels: Value, trace?: Trace): Va
     size /= step
     const y = project(b, kind, rows, reshape(b, ordered, [width, kernel * kernel * channels]))
     const gain = b.parameter(`${name}.norm.weight`, [width])
-    return groupNorm(b, reshape(b, y, ['B', size * size, width]), gain, b.parameter(`${name}.norm.bias`, [width]))
+    return groupNorm(
+      b,
+      reshape(b, y, [pixels.shape[0], size * size, width]),
+      gain,
+      b.parameter(`${name}.norm.bias`, [width]),
+    )
   }
   x = relu(b, convolve('vision.stem.first', x, widths[0], 4, 2, 'f32'))
   trace?.('vision.stem.first', x)

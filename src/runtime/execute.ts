@@ -126,6 +126,15 @@ export class Executor {
     return this.bound(planName).plan.symbols[symbol]
   }
 
+  hasPlan(planName: string): boolean {
+    return this.plans.has(planName)
+  }
+
+  /** Names of the outputs of a plan. */
+  outputs(planName: string): readonly string[] {
+    return this.bound(planName).plan.outputs
+  }
+
   hasIo(planName: string, name: string): boolean {
     return this.bound(planName).plan.buffers.some((b) => b.name === name && b.segment === 'io')
   }

@@ -1,13 +1,28 @@
 /**
  * The public class, whatever images and texts are: `bitgen/core` takes pixels and ids, `bitgen` also paths, encoded
- * bytes and strings. Calls may overlap; each computes in one piece, so answers never mix.
+ * bytes and strings. Calls may overlap; each computes in one piece, captions a token at a time, so answers never mix.
  */
 import { requireKind, requireThat } from '../base/errors.ts'
+import { exp } from '../base/math.ts'
 import type { Pixels } from '../image/pixels.ts'
-import type { Features, ForwardInput, ForwardOutput, ModelInfo, Session } from './session.ts'
+import { CaptionStream, type CaptionWork } from './caption.ts'
+import { Recognition } from './recognition.ts'
+import type { SearchOptions } from './search.ts'
+import type { EncodedImage, EncodedText, Features, ForwardInput, ForwardOutput, ModelInfo, Session } from './session.ts'
 
-export abstract class Model<Image, Text> {
+export interface CaptionOptions extends Partial<Pick<SearchOptions, 'maxTokens' | 'beams' | 'temperature' | 'topP' | 'seed'>> {
+  /** Whether pictures like one that was taught read from the memory. Default true. */
+  memory?: boolean
+  signal?: AbortSignal
+}
+
+/** Greedy, as long as the names and short sentences that a small model says. */
+const CAPTION = { maxTokens: 32, beams: 1, temperature: 0, topP: 1, seed: 0 }
+
+/** `Piece` is what captions come in: ids, or characters. */
+export abstract class Model<Image, Text, Piece> {
   private session: Session | undefined
+  private recognition: Recognition<Image, Text> | undefined
 
   protected constructor(session: Session) {
     this.session = session
@@ -15,6 +30,10 @@ export abstract class Model<Image, Text> {
 
   protected abstract pixelsOf(image: Image): Pixels | Promise<Pixels>
   protected abstract idsOf(text: Text): ArrayLike<number>
+  /** A label as a text, where the entry point can read one. */
+  protected abstract textOfLabel(label: string): Text | undefined
+  /** What ids of a caption are for the caller; a fresh one for every caption. */
+  protected abstract pieces(): Omit<CaptionWork<Piece>, 'start'>
 
   /** The loaded session; throws after dispose. */
   protected get loaded(): Session {
@@ -25,23 +44,20 @@ export abstract class Model<Image, Text> {
   /** The card's call: text states [1, T, C], and with `returnContrastiveFeatures` both unit vectors [1, C]. */
   async forward(input: ForwardInput<Image>): Promise<ForwardOutput> {
     const { inputIds, image, returnContrastiveFeatures = false } = input
-    const pixels = await this.pixelsOf(image)
-    const { states, features } = this.loaded.textStates(inputIds)
+    const picture = await this.encodeImage(image)
+    const text = this.loaded.encodeText(inputIds)
     const { channels, temperature } = this.loaded.manifest
-    const output: ForwardOutput = {
-      embeddings: { data: states, shape: [1, inputIds.length, channels] },
-      temperature,
-    }
+    const states = this.loaded.canFuse ? this.loaded.fuse(text, picture).states : text.states
+    const output: ForwardOutput = { embeddings: { data: states, shape: [1, inputIds.length, channels] }, temperature }
     if (!returnContrastiveFeatures) return output
-    return {
-      ...output,
-      contrastiveFeatures: { textFeatures: features, imageFeatures: this.loaded.imageFeatures([pixels]) },
-    }
+    const row = (data: Float32Array): Features => ({ data, shape: [1, channels] })
+    const contrastiveFeatures = { textFeatures: row(text.feature), imageFeatures: row(picture.feature) }
+    return { ...output, contrastiveFeatures }
   }
 
   /** Unit vectors [n, C] of one text or several. */
   async embedText(text: Text | readonly Text[]): Promise<Features> {
-    return this.loaded.textFeatures(this.isTexts(text) ? text.map((one) => this.idsOf(one)) : [this.idsOf(text)])
+    return this.loaded.textFeatures(this.listOf(text).map((one) => this.idsOf(one)))
   }
 
   /** Unit vectors [n, C] of one image or several; a few are decoded at a time. */
@@ -57,7 +73,7 @@ export abstract class Model<Image, Text> {
     return { data, shape: [images.length, channels] }
   }
 
-  /** Cosine of an image with each text, from -1 to 1. */
+  /** Cosine of an image with each text, from -1 to 1: fast, for search among many. */
   async similarity(image: Image, text: Text | readonly Text[]): Promise<number[]> {
     requireKind(!Array.isArray(image), 'similarity', 'must be given one image', image)
     const picture = await this.embedImage(image)
@@ -67,6 +83,43 @@ export abstract class Model<Image, Text> {
       for (let c = 0; c < shape[1]; c++) sum += data[row * shape[1] + c] * picture.data[c]
       return sum
     })
+  }
+
+  /**
+   * Probability that an image and each text belong together, from 0 to 1: both are read together, which is slower than
+   * `similarity` and finer. Throws where the model was not trained to match.
+   */
+  async match(image: Image, text: Text | readonly Text[]): Promise<number[]> {
+    requireKind(!Array.isArray(image), 'match', 'must be given one image', image)
+    const picture = await this.encodeImage(image)
+    return this.listOf(text).map((one) => {
+      const [no, yes] = this.loaded.fuse(this.encodeText(one), picture).logits
+      return 1 / (1 + exp(no - yes))
+    })
+  }
+
+  /**
+   * Says what is in an image: await it for the whole caption, or read its pieces with `for await` as they come (with
+   * beams all at the end). Throws where the model was not trained to caption.
+   */
+  caption(image: Image, options: CaptionOptions = {}): CaptionStream<Piece> {
+    const { memory = true, signal, ...search } = options
+    const start = async () => {
+      const picture = await this.encodeImage(image)
+      const read = memory && this.recognition ? this.recognition.readFor(picture.feature) : null
+      return this.loaded.caption(picture, read, { ...CAPTION, ...search })
+    }
+    return new CaptionStream({ start, ...this.pieces() }, signal)
+  }
+
+  /** What was taught to this model since it was loaded. */
+  get memory(): Recognition<Image, Text> {
+    this.recognition ??= new Recognition(this.loaded, {
+      encodeImage: (image) => this.encodeImage(image),
+      encodeText: (text) => this.encodeText(text),
+      textOfLabel: (label) => this.textOfLabel(label),
+    })
+    return this.recognition
   }
 
   /** What the model is, what it takes, and which kernels run it. */
@@ -80,10 +133,21 @@ export abstract class Model<Image, Text> {
   /** Lets go of the memory. */
   dispose(): void {
     this.session = undefined
+    this.recognition = undefined
+  }
+
+  private async encodeImage(image: Image): Promise<EncodedImage> {
+    const pixels = await this.pixelsOf(image)
+    return this.loaded.encodeImage(pixels)
+  }
+
+  private encodeText(text: Text): EncodedText {
+    return this.loaded.encodeText(this.idsOf(text))
   }
 
   /** A text of ids is an array of numbers, texts are an array of texts. */
-  private isTexts(text: Text | readonly Text[]): text is readonly Text[] {
-    return Array.isArray(text) && typeof text[0] !== 'number'
+  private listOf(text: Text | readonly Text[]): readonly Text[] {
+    const several = Array.isArray(text) && typeof text[0] !== 'number'
+    return several ? (text as readonly Text[]) : [text as Text]
   }
 }

@@ -6,13 +6,17 @@ import { requireKind, requireThat } from '../base/errors.ts'
 import type { Arg, Isa } from '../abi.ts'
 import type { TensorData } from '../base/dtype.ts'
 import { checkPixels, type Pixels } from '../image/pixels.ts'
-import { KEPT, openModelFile, scaleName, type ModelFile, type ModelManifest } from '../io/model-file.ts'
+import { KEPT, openModelFile, PRIOR, scaleName, type ModelFile, type ModelManifest, type Scope } from '../io/model-file.ts'
+import type { Tensor } from '../io/safetensors.ts'
 import { decodeHalf } from '../quant/half.ts'
 import { decodeRows } from '../quant/rows.ts'
-import { batchIds, VOCABULARY, VocabularyMap } from '../text/vocabulary.ts'
+import { batchIds, EOS, VOCABULARY, VocabularyMap } from '../text/vocabulary.ts'
+import { Decoder } from './decoder.ts'
 import { Executor, type MemoryUse } from './execute.ts'
 import { loadKernels, type KernelOptions } from './load.ts'
+import type { MemoryOptions } from './memory.ts'
 import { resizeImage, writePixels } from './preprocess.ts'
+import { search, type Searching, type SearchOptions } from './search.ts'
 import { verify } from './verify.ts'
 
 /** Rows of numbers. */
@@ -47,8 +51,39 @@ export interface ModelInfo {
   manifest: ModelManifest
 }
 
+/** What a picture leaves for matching, memory and captions; C channels, P patches. */
+export interface EncodedImage {
+  /** Unit vector [C]. */
+  feature: Float32Array
+  /** Vision tokens [1+P,C], which fusion takes, and unimodal states [1+P,C], which the decoder takes. */
+  tokens: Float32Array
+  states: Float32Array
+}
+
+/** What a text of T ids leaves. */
+export interface EncodedText {
+  /** Unit vector [C]. */
+  feature: Float32Array
+  /** Unimodal states [T,C], and the states [T,C] that fusion takes. */
+  states: Float32Array
+  prefix: Float32Array
+}
+
+/** A pair of text and image, fused. */
+export interface FusedPair {
+  /** Text states [T,C]. */
+  states: Float32Array
+  /** Logits of no match and match. */
+  logits: Float32Array
+  /** What the memory stores [C]. */
+  code: Float32Array
+}
+
 /** What a session calls outside of plans. */
 const PREPROCESSING = ['resize_bilinear__u8', 'normalize_pixels__u8']
+
+/** A search without what follows from the model. */
+export type CaptionSearch = Omit<SearchOptions, 'end' | 'banned'>
 
 /** A model on memory of its own. `open` makes one; the entry points wrap it. */
 export class Session {
@@ -58,13 +93,17 @@ export class Session {
   readonly verified: boolean
   private readonly vocabulary: VocabularyMap | undefined
 
+  private readonly prior: Tensor | undefined
+
   private constructor(
     executor: Executor,
     vocabulary: VocabularyMap | undefined,
+    prior: Tensor | undefined,
     about: Pick<Session, 'manifest' | 'fileBytes' | 'verified'>,
   ) {
     this.executor = executor
     this.vocabulary = vocabulary
+    this.prior = prior
     this.manifest = about.manifest
     this.fileBytes = about.fileBytes
     this.verified = about.verified
@@ -89,7 +128,7 @@ export class Session {
       requireThat(stored.length === length, `model file: ${name}`, `must have ${length} elements`, stored.length)
       weight.set(stored as Float32Array)
     }
-    return new Session(executor, vocabulary, { manifest: file.manifest, fileBytes: bytes.length, verified })
+    return new Session(executor, vocabulary, file.tensors.get(PRIOR), { manifest: file.manifest, fileBytes: bytes.length, verified })
   }
 
   /** Images that run at once; more are run in parts. */
@@ -118,12 +157,72 @@ export class Session {
     return this.features('encodeText', 'text_features', texts, (part) => this.writeTexts(part))
   }
 
-  /** Text states [1, T, C] of one text, with its unit vector. */
-  textStates(ids: ArrayLike<number>): { states: Float32Array; features: Features } {
-    const features = this.textFeatures([ids])
+  /** Everything of one decoded picture. */
+  encodeImage(picture: Pixels): EncodedImage {
+    const [feature] = [this.imageFeatures([picture]).data]
     // Outputs stay in memory until the next run.
-    const states = this.executor.io('encodeText', 'embeddings', { B: 1, T: ids.length }).slice() as Float32Array
-    return { states, features }
+    const output = (name: string) => this.executor.io('encodeImage', name, { B: 1 }).slice() as Float32Array
+    return { feature, tokens: output('vision_tokens'), states: output('image_states') }
+  }
+
+  /** Everything of one text. */
+  encodeText(ids: ArrayLike<number>): EncodedText {
+    const feature = this.textFeatures([ids]).data
+    const symbols = { B: 1, T: ids.length }
+    const output = (name: string) => this.executor.io('encodeText', name, symbols).slice() as Float32Array
+    return { feature, states: output('embeddings'), prefix: output('text_prefix') }
+  }
+
+  /** Whether the model was trained to match and to caption. */
+  get canFuse(): boolean {
+    return this.executor.hasPlan('fuse')
+  }
+
+  /** A text with an image. Throws where the model was not trained to match. */
+  fuse({ prefix }: EncodedText, { tokens }: EncodedImage): FusedPair {
+    requireThat(this.canFuse, 'match', 'must be asked of a model that was trained to match')
+    const T = prefix.length / this.manifest.channels
+    const symbols = { B: 1, T }
+    const io = (name: string) => this.executor.io('fuse', name, symbols) as Float32Array
+    io('text_prefix').set(prefix)
+    io('lengths').set([T])
+    io('vision_tokens').set(tokens)
+    this.executor.run('fuse', symbols)
+    return { states: io('embeddings').slice(), logits: io('match_logits').slice(), code: io('code').slice() }
+  }
+
+  /** Searches a caption, in ids of GPT-2, for a picture; `read` [C] is what the memory reads for it. */
+  *caption(image: EncodedImage, read: Float32Array | null, options: CaptionSearch): Searching {
+    const decoder = new Decoder(this.executor, image.states, read)
+    const { maxTokens, beams } = options
+    const most = decoder.maximumLength - 1
+    requireThat(maxTokens <= most, 'caption', `maxTokens must be at most ${most}`, maxTokens)
+    const widest = decoder.maximumWidth
+    requireThat(beams <= widest, 'caption', `beams must be at most ${widest}`, beams)
+    const end = this.vocabulary?.row(EOS) ?? EOS
+    // The row that stands for all ids without one of their own is no word.
+    const banned = this.vocabulary ? [this.vocabulary.size - 1] : []
+    const { logits, columns, caches } = decoder.step([end], 0, [])
+    const start = { logits, columns, cache: caches[0], position: 1 }
+    const searching = search(decoder, start, { ...options, end, banned })
+    const idOf = (row: number) => this.vocabulary?.id(row) ?? row
+    for (;;) {
+      const { value, done } = searching.next()
+      if (done) return { ...value, ids: value.ids.map(idOf) }
+      yield value === null ? null : idOf(value)
+    }
+  }
+
+  /** What an episodic memory of this model is made from. Throws where the model was trained without one. */
+  get memoryOptions(): MemoryOptions {
+    requireThat(this.prior !== undefined && this.canFuse, 'memory', 'must be asked of a model that was trained with one')
+    const { shape, data } = this.prior
+    return { prior: data as Float32Array, slots: shape[0], channels: shape[1] }
+  }
+
+  /** Thresholds of recognition; where the model states none, everything that was taught is in scope. */
+  get scope(): Scope {
+    return this.manifest.scope ?? { image: -1, text: -1, code: -1, weights: { image: 1, text: 0 } }
   }
 
   private writeTexts(texts: readonly ArrayLike<number>[]): Record<string, number> {
@@ -158,12 +257,14 @@ export class Session {
 
 /** Ids are not checked by kernels: the table, first operand of the call that takes them, must have a row for each. */
 function requireTable({ plans }: ModelFile, rows: number): void {
-  const plan = plans.find(({ name }) => name === 'encodeText')!
-  const ids = plan.buffers.findIndex(({ name }) => name === 'ids')
-  const isIds = (arg: Arg) => typeof arg === 'object' && arg.at === ids
-  const [table] = plan.calls.find(({ a }) => a.some(isIds))?.a ?? []
-  const got = typeof table === 'object' ? plan.buffers[table.at]?.shape[0] : undefined
-  requireThat(got === rows, 'model file', `the table of ids must have ${rows} rows`, got ?? null)
+  for (const { name, buffers, calls } of plans) {
+    const ids = buffers.findIndex((buffer) => buffer.name === 'ids')
+    if (ids < 0) continue
+    const isIds = (arg: Arg) => typeof arg === 'object' && arg.at === ids
+    const [table] = calls.find(({ a }) => a.some(isIds))?.a ?? []
+    const got = typeof table === 'object' ? buffers[table.at]?.shape[0] : undefined
+    requireThat(got === rows, `model file: plan ${name}`, `the table of ids must have ${rows} rows`, got ?? null)
+  }
 }
 
 /** A weight as its plan wants it: packed codes as they are, everything else in f32. */

@@ -28,6 +28,8 @@ export interface Item {
   /** Index of the picture. */
   picture: number
   caption: string
+  /** The first caption of the picture. */
+  first: string
   concept: number
 }
 
@@ -74,7 +76,12 @@ export class Batches {
       const stream = new Stream(this.options.seed, step, g, USE.sample)
       for (const picture of this.options.pairs ? twoOf(group, stream) : group) {
         const concept = this.samples[picture].concept
-        items.push({ picture, caption: this.caption(picture, stream), concept })
+        items.push({
+          picture,
+          caption: this.caption(picture, stream),
+          first: this.captionsOf(picture).captions[0],
+          concept,
+        })
       }
     }
     return items
@@ -91,8 +98,13 @@ export class Batches {
     return this.order[at % n]
   }
 
+  /** The sample whose captions a picture gets. */
+  private captionsOf(picture: number): Sample {
+    return this.samples[this.captionsFrom ? this.captionsFrom[picture] : picture]
+  }
+
   private caption(picture: number, stream: Stream): string {
-    const { captions, keywords } = this.samples[this.captionsFrom ? this.captionsFrom[picture] : picture]
+    const { captions, keywords } = this.captionsOf(picture)
     const caption = captions[stream.below(captions.length)]
     if (keywords.length === 0) return caption
     const { captionWithKeywords, keywordsAlone } = this.options

@@ -7,6 +7,7 @@ import { dirname, resolve } from 'node:path'
 import * as v from 'valibot'
 import { errorText, message } from '../base/errors.ts'
 import { modelConfig, PRESETS, type ModelConfig, type PresetName } from '../model/config.ts'
+import type { LossWeights } from '../model/objective.ts'
 
 const whole = (least: number) => v.pipe(v.number(), v.integer(), v.minValue(least))
 const share = v.pipe(v.number(), v.minValue(0), v.maxValue(1))
@@ -60,10 +61,23 @@ export interface TrainConfig {
   clip: number
   /** Positives are all keys of the same concept (data with a `concept`). */
   concepts: boolean
-  /** Weight of image against image; a batch then holds two pictures of each concept. */
-  imageContrast: number
+  /**
+   * What each loss counts for; 0 leaves it out. With image against image a batch holds two pictures of each concept.
+   */
+  losses: LossWeights
+  /** Share of the targets of text reconstruction that is spread over the vocabulary. */
+  labelSmoothing: number
+  /** Codes of an episode of the memory, and the share of samples whose text is reconstructed with what it reads. */
+  episode: number
+  readShare: number
+  /** Where a text is reconstructed from the image alone: by the picture's first caption, not by the one drawn. */
+  firstCaption: boolean
+  /** Beginnings of the names of parameters that stay as they are, such as `vision.`. */
+  freeze: string[]
   /** Keys of earlier batches to contrast with; 0: none. */
   queue: number
+  /** Where pairs that do not match come from: the batch, or the queue too, whose samples are then made again. */
+  negatives: 'batch' | 'queue'
   /** Shares of captions with keywords behind them, and of keywords alone; only for images that have keywords. */
   captionWithKeywords: number
   keywordsAlone: number
@@ -116,8 +130,23 @@ const schema = v.strictObject({
   decayUntil: v.optional(share, 1),
   clip: v.optional(positive, 1),
   concepts: v.optional(v.boolean(), false),
-  imageContrast: v.optional(notNegative, 0),
+  losses: v.optional(
+    v.strictObject({
+      itc: v.optional(positive, 1),
+      itm: v.optional(notNegative, 0.5),
+      text: v.optional(notNegative, 0.5),
+      memory: v.optional(notNegative, 0.1),
+      imageContrast: v.optional(notNegative, 0),
+    }),
+    {},
+  ),
+  labelSmoothing: v.optional(v.pipe(v.number(), v.minValue(0), v.ltValue(1)), 0.1),
+  episode: v.optional(whole(1), 16),
+  readShare: v.optional(share, 0.5),
+  firstCaption: v.optional(v.boolean(), false),
+  freeze: v.optional(v.array(v.pipe(v.string(), v.nonEmpty())), []),
   queue: v.optional(whole(0), 4096),
+  negatives: v.optional(v.picklist(['batch', 'queue']), 'batch'),
   captionWithKeywords: v.optional(share, 0.25),
   keywordsAlone: v.optional(share, 0.15),
   maxTokens: v.optional(whole(3), 64),

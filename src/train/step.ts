@@ -3,28 +3,37 @@
  * it is one plan, `trainStep`; with it, `accumulate` runs for each micro-batch and `update` once behind them.
  */
 import { log } from '../base/math.ts'
+import type { Dim } from '../base/shape.ts'
 import { Builder } from '../graph/builder.ts'
 import type { Graph, Value } from '../graph/graph.ts'
 import type { ModelConfig } from '../model/config.ts'
-import { encodeImage, visionTokens } from '../model/fusion.ts'
+import { visionTokens } from '../model/fusion.ts'
+import { MEMORY_PRIOR } from '../model/heads.ts'
 import { parameters } from '../model/init.ts'
-import { contrastLosses, features, imageProjection, textProjection, type Queue } from '../model/losses.ts'
-import { encodeText, TOKEN_TABLE } from '../model/text.ts'
+import type { Queue } from '../model/losses.ts'
+import { objective, type Batch, type LossWeights, type Objective } from '../model/objective.ts'
+import { TOKEN_TABLE } from '../model/text.ts'
 import { accumulate, zero } from '../ops/accumulate.ts'
 import { adamw, CONTROL_SIZE } from '../ops/adamw.ts'
 import { clamp } from '../ops/clamp.ts'
 import { markTouched } from '../ops/embedding.ts'
 import { enqueue } from '../ops/enqueue.ts'
 import { globalNorm } from '../ops/global_norm.ts'
-import { retrievalAccuracy } from '../ops/retrieval_accuracy.ts'
 import { backward } from '../plan/backward.ts'
 
 export interface StepOptions {
+  losses: LossWeights
   /** Positives are all keys of the same concept. */
   concepts: boolean
-  imageContrast: number
   /** Rows of the queue; 0: none. */
   queue: number
+  /** Where negatives of matching come from: drawn within the step, or given to it, with samples made again. */
+  negatives: 'batch' | 'queue'
+  /** Codes of an episode of the memory. */
+  episode: number
+  labelSmoothing: number
+  /** Beginnings of the names of parameters that stay as they are. */
+  freeze: readonly string[]
   clip: number
   /** Micro-batches of a step. */
   accumulate: number
@@ -39,7 +48,7 @@ const NO_DECAY = [
   'text.pos_embedding.weight',
   'vision.embeddings.cls_token',
   'vision.embeddings.position_embeddings',
-  'memory.prior_mean',
+  MEMORY_PRIOR,
 ]
 
 /** Whether weight decay falls on a parameter: on matrices only, not on tables of embeddings. */
@@ -55,10 +64,7 @@ export function rateFactor({ name }: Value): number {
 /** Names of the optimiser's states of a parameter. */
 export const momentNames = (name: string) => [`adam.m.${name}`, `adam.v.${name}`] as const
 
-interface Forward {
-  /** [B,C], unit rows. */
-  textFeatures: Value
-  imageFeatures: Value
+interface Forward extends Objective {
   /** [B] i32: what each pair is of; equal ones are positives, or masked. */
   concepts: Value
   /** By the id of the parameter. */
@@ -71,28 +77,57 @@ interface QueueStates extends Queue {
   next: Value
 }
 
-/** Forward, losses and gradients, with losses and accuracies as outputs. */
-function forward(b: Builder, config: ModelConfig, options: StepOptions, sparse: boolean): Forward {
-  const ids = b.input('ids', ['B', 'T'], 'i32')
-  const lengths = b.input('lengths', ['B'], 'i32')
-  const pixels = b.input('pixels', ['B', 3, config.image, config.image])
-  const concepts = b.input('concepts', ['B'], 'i32')
-  const touched = sparse ? markTouched(b, b.state('touched', [config.vocabulary], 'u8'), ids) : null
-  const h = encodeText(b, config, ids, lengths, touched)
-  const w = encodeImage(b, config, visionTokens(b, config, pixels))
-  const textFeatures = features(b, textProjection(b, config, h, lengths))
-  const imageFeatures = features(b, imageProjection(b, config, w))
-  const queue = options.queue > 0 ? queueStates(b, config, options.queue) : null
-  const losses = contrastLosses(b, textFeatures, imageFeatures, concepts, { ...options, queue })
-  const gradients = backward(b, losses.total, parameters(b.graph))
-  b.output('loss', losses.total)
-  if (losses.imageContrast) {
-    b.output('itc', losses.itc)
-    b.output('image_contrast', losses.imageContrast)
+/** The inputs that stand for the samples of a batch of `rows`: ids, lengths, vision tokens. */
+function samples(b: Builder, config: ModelConfig, rows: Dim, prefix = ''): Pick<Batch, 'ids' | 'lengths' | 'v'> {
+  return {
+    ids: b.input(`${prefix}ids`, [rows, 'T'], 'i32'),
+    lengths: b.input(`${prefix}lengths`, [rows], 'i32'),
+    v: visionTokens(b, config, b.input(`${prefix}pixels`, [rows, 3, config.image, config.image])),
   }
-  b.output('acc_t2i', retrievalAccuracy(b, losses.t2i, concepts))
-  b.output('acc_i2t', retrievalAccuracy(b, losses.i2t, concepts))
-  return { textFeatures, imageFeatures, concepts, gradients, touched, queue }
+}
+
+/** The batch of a step as inputs. Numbers of samples and targets are symbols: B, X made again, R targets. */
+function batchInputs(b: Builder, config: ModelConfig, { negatives }: Pick<StepOptions, 'negatives'>): Batch {
+  const given = negatives === 'queue'
+  const [dtype, prefix] = given ? (['i32', 'negative'] as const) : (['f32', 'draw'] as const)
+  const pair = { text: b.input(`${prefix}_text`, ['B'], dtype), image: b.input(`${prefix}_image`, ['B'], dtype) }
+  return {
+    ...samples(b, config, 'B'),
+    concepts: b.input('concepts', ['B'], 'i32'),
+    negatives: given
+      ? { kind: 'given', ...pair, extra: { ...samples(b, config, 'X', 'extra_'), rows: 'S' } }
+      : { kind: 'drawn', ...pair },
+    text: {
+      ids: b.input('target_ids', ['B', 'T'], 'i32'),
+      rows: b.input('target_rows', ['R'], 'i32'),
+      targets: b.input('targets', ['R'], 'i32'),
+      reads: b.input('reads', ['B']),
+      visible: b.input('visible', ['B'], 'i32'),
+    },
+  }
+}
+
+/** Forward, losses and gradients, with losses and what metrics need as outputs. */
+function forward(b: Builder, config: ModelConfig, options: StepOptions): Forward {
+  const batch = batchInputs(b, config, options)
+  // A text loss reaches every row of the table; rows that only a later micro-batch reaches need a sum from the first on.
+  const sparse = options.losses.text === 0 && options.accumulate === 1
+  const touched = sparse ? markTouched(b, b.state('touched', [config.vocabulary], 'u8'), batch.ids) : null
+  const queue = options.queue > 0 ? queueStates(b, config, options.queue) : null
+  const result = objective(b, config, batch, { ...options, weights: options.losses, queue }, touched)
+  const trained = parameters(b.graph).filter(({ name }) => !options.freeze.some((start) => name!.startsWith(start)))
+  const gradients = backward(b, result.total, trained)
+  for (const [name, value] of result.report) b.output(name, value)
+  return { ...result, concepts: batch.concepts, gradients, touched, queue }
+}
+
+/** The objective alone, for validation: the report of a batch as outputs. */
+export function validateGraph(config: ModelConfig, options: StepOptions): Graph {
+  const b = new Builder('validate')
+  const batch = batchInputs(b, config, { negatives: 'batch' })
+  const { report } = objective(b, config, batch, { ...options, weights: options.losses, queue: null })
+  for (const [name, value] of report) b.output(name, value)
+  return b.graph
 }
 
 function queueStates(b: Builder, config: ModelConfig, rows: number): QueueStates {
@@ -134,20 +169,21 @@ function withGradients(graph: Graph, gradients: Map<number, Value>): [Value, Val
 
 /**
  * The graphs of training, in the order in which a step runs them.
- * inputs  pixels [B,3,S,S], ids [B,T], lengths [B], concepts [B], control (ops/adamw.ts)
- * outputs loss, itc and image_contrast (if there is an image contrast), acc_t2i, acc_i2t [1], norm [2]
+ * inputs  pixels [B,3,S,S], ids [B,T], lengths [B], concepts [B], and where the losses need them draw_text and
+ *         draw_image [B], target_ids [B,T], target_rows and targets
+ *         [R], reads and visible [B]; control (ops/adamw.ts)
+ * outputs the losses that have a weight and what metrics need of them (objective.ts), norm [2]
  */
 export function trainGraphs(config: ModelConfig, options: StepOptions): Graph[] {
   if (options.accumulate === 1) {
     const b = new Builder('trainStep')
-    const result = forward(b, config, options, true)
+    const result = forward(b, config, options)
     update(b, withGradients(b.graph, result.gradients), result.touched, options.clip)
     pushToQueue(b, result)
     return [b.graph]
   }
   const micro = new Builder('accumulate')
-  // Rows of the vocabulary that only a later micro-batch reaches need a sum from the first on: gradients are dense here.
-  const result = forward(micro, config, options, false)
+  const result = forward(micro, config, options)
   const sums = withGradients(micro.graph, result.gradients)
   for (const [p, g] of sums) accumulate(micro, micro.state(`sum.${p.name}`, p.shape), g, 1 / options.accumulate)
   pushToQueue(micro, result)

@@ -6,11 +6,11 @@
 import type { TensorData } from '../base/dtype.ts'
 import { exp } from '../base/math.ts'
 import { Stream, USE } from '../base/rng.ts'
-import { size } from '../base/shape.ts'
+import { size, type Symbols } from '../base/shape.ts'
 import type { Graph, Value } from '../graph/graph.ts'
 import type { ModelFile } from '../io/model-file.ts'
 import { evaluateRetrieval, type RetrievalFeatures, type RetrievalReport } from '../evaluate/retrieval.ts'
-import type { ModelConfig } from '../model/config.ts'
+import { patches, type ModelConfig } from '../model/config.ts'
 import { encodeImageGraph, encodeTextGraph } from '../model/bitgen.ts'
 import { initialValue, parameters } from '../model/init.ts'
 import { adamControl } from '../ops/adamw.ts'
@@ -24,19 +24,16 @@ import { Batches, type Item } from './batches.ts'
 import { centreProjection } from './centre.ts'
 import type { TrainConfig } from './config.ts'
 import type { TrainData } from './data.ts'
+import { feedTexts, type FeedSample } from './feed.ts'
 import { valueFromModel } from './init-from.ts'
 import { learningRate, weightDecay } from './schedule.ts'
-import { trainGraphs } from './step.ts'
+import { meanScores, readScores, type Scores } from './scores.ts'
+import { trainGraphs, validateGraph } from './step.ts'
 import { TernaryWatch } from './ternary-watch.ts'
 
 /** What a step reports. */
-export interface StepReport {
+export interface StepReport extends Scores {
   step: number
-  loss: number
-  itc: number
-  imageContrast?: number
-  accT2i: number
-  accI2t: number
   /** Norm of the gradient before the clip. */
   norm: number
   rate: number
@@ -50,6 +47,8 @@ export interface ValidationReport extends RetrievalReport {
   step: number
   /** Mean of the six recalls, in percent. */
   meanRecall: number
+  /** Losses and metrics of the validation set in batches as in training, pictures as they are. */
+  scores: Scores
   /** Shares of the ternary weights that are zero, and that changed since the evaluation before. */
   zeros: number
   flips?: number
@@ -74,17 +73,19 @@ export class Trainer {
     this.config = config
     this.data = data
     this.model = { ...config.model, vocabulary: data.vocabulary }
-    this.batches = new Batches(data.samples, { ...config, pairs: config.imageContrast > 0 })
+    this.batches = new Batches(data.samples, { ...config, pairs: config.losses.imageContrast > 0 })
     const graphs = trainGraphs(this.model, config)
     this.stepPlans = graphs.map(({ name }) => name)
     this.graph = graphs[0]
     this.ternary = new TernaryWatch(this.graph)
-    const symbols = { B: config.batch, T: Math.min(config.maxTokens, this.model.maxLength) }
+    const T = Math.min(config.maxTokens, this.model.maxLength)
+    const symbols = { B: config.batch, T, R: config.batch * (T - 1) }
     this.executor = new Executor(kernels, [
       ...graphs.map((graph) => lower(graph, { symbols, deterministic: false })),
       // Evaluation computes as the exported model does: in the order that every instruction set shares.
       lower(encodeImageGraph(this.model), { symbols, deterministic: true }),
       lower(encodeTextGraph(this.model), { symbols, deterministic: true }),
+      lower(validateGraph(this.model, config), { symbols, deterministic: true }),
     ])
     for (const { name } of this.executor.names('state')) this.executor.tensor(name!).fill(0)
     this.parameters = parameters(this.graph)
@@ -145,40 +146,25 @@ export class Trainer {
 
   /** Runs one step; steps count from 1. */
   step(step: number): StepReport {
-    const { config } = this
+    const { config, executor } = this
     const rate = learningRate(config, step)
-    const sums: Record<string, number> = {}
-    const updatePlan = this.stepPlans.at(-1)!
-    for (let micro = 0; micro < config.accumulate; micro++) {
-      this.forward(
-        this.stepPlans[0],
-        this.batches.step((step - 1) * config.accumulate + micro + 1),
-        step,
-        micro,
-        () => this.stepPlans.length === 1 && this.setControl(updatePlan, step, rate),
-      )
-      for (const name of ['loss', 'itc', 'image_contrast', 'acc_t2i', 'acc_i2t']) {
-        if (!this.executor.hasIo(this.stepPlans[0], name)) continue
-        sums[name] = (sums[name] ?? 0) + this.executor.io(this.stepPlans[0], name)[0] / config.accumulate
-      }
+    const [forwardPlan, updatePlan] = [this.stepPlans[0], this.stepPlans.at(-1)!]
+    const control = () =>
+      executor.io(updatePlan, 'control').set(adamControl({ step, rate, decay: weightDecay(config, step) }))
+    const micros = Array.from({ length: config.accumulate }, (_, micro) => {
+      const items = this.batches.step((step - 1) * config.accumulate + micro + 1)
+      const symbols = this.feed(forwardPlan, items, step, micro)
+      if (updatePlan === forwardPlan) control()
+      executor.run(forwardPlan, symbols)
+      return { scores: this.scores(forwardPlan, symbols), samples: items.length }
+    })
+    if (updatePlan !== forwardPlan) {
+      control()
+      executor.run(updatePlan)
     }
-    if (this.stepPlans.length > 1) {
-      this.setControl(updatePlan, step, rate)
-      this.executor.run(updatePlan)
-    }
-    const [norm, factor] = this.executor.io(updatePlan, 'norm')
-    return {
-      step,
-      loss: sums.loss,
-      itc: sums.itc ?? sums.loss,
-      ...(sums.image_contrast === undefined ? {} : { imageContrast: sums.image_contrast }),
-      accT2i: sums.acc_t2i,
-      accI2t: sums.acc_i2t,
-      norm,
-      rate,
-      temperature: exp(this.tensor('itc.log_temperature')[0]),
-      skipped: Number.isNaN(factor),
-    }
+    const [norm, factor] = executor.io(updatePlan, 'norm')
+    const temperature = exp(this.tensor('itc.log_temperature')[0])
+    return { step, ...meanScores(micros), norm, rate, temperature, skipped: Number.isNaN(factor) }
   }
 
   /** Ids of the images of a step: for reports of a step that went wrong. */
@@ -190,29 +176,59 @@ export class Trainer {
     return micros.flat().map(({ picture }) => this.data.train.images[picture].id)
   }
 
-  private setControl(plan: string, step: number, rate: number): void {
-    const control = adamControl({ step, rate, decay: weightDecay(this.config, step) })
-    this.executor.io(plan, 'control').set(control)
-  }
-
-  /** Writes a batch and runs the plan on it. */
-  private forward(plan: string, items: Item[], step: number, micro: number, prepare: () => void): void {
+  /** Writes a training batch into the inputs of a plan. */
+  private feed(plan: string, items: readonly Item[], step: number, micro: number): Symbols {
     const { executor, config, model } = this
-    const { ids, lengths, T } = this.data.encode(items.map(({ caption }) => caption))
-    const symbols = { B: items.length, T }
-    executor.io(plan, 'ids', symbols).set(ids)
-    executor.io(plan, 'lengths', symbols).set(lengths)
-    executor.io(plan, 'concepts', symbols).set(items.map(({ concept }) => concept))
+    const sample = (i: number) => micro * config.batch + i
+    const samples = items.map((item, i): FeedSample => {
+      const stream = new Stream(config.seed, step, sample(i), USE.match)
+      const draws = [stream.next(), stream.next()] as const
+      const readsMemory = stream.next() < config.readShare
+      const target = config.firstCaption && !readsMemory ? item.first : item.caption
+      return { ...item, target, readsMemory, draws }
+    })
+    const symbols = this.feedTexts(plan, samples)
     items.forEach(({ picture }, i) => {
       const rgb = this.data.train.pixels(picture)
       if (!config.augmentation) return writePixels(executor, plan, rgb, i, symbols)
-      const stream = new Stream(config.seed, step, micro * config.batch + i, USE.augment)
+      const stream = new Stream(config.seed, step, sample(i), USE.augment)
       const length = 3 * model.image ** 2
       const out = executor.io(plan, 'pixels', symbols).subarray(i * length, (i + 1) * length) as Float32Array
       augment(rgb, model.image, config.augmentation, stream, out)
     })
-    prepare()
-    executor.run(plan, symbols)
+    return symbols
+  }
+
+  private feedTexts(plan: string, samples: readonly FeedSample[]): Symbols {
+    return feedTexts(this.executor, plan, samples, { encode: this.data.encode, imageKeys: 1 + patches(this.model) })
+  }
+
+  /** What the last run of a plan scored. */
+  private scores(plan: string, symbols: Symbols): Scores {
+    const { executor } = this
+    return readScores((name) => (executor.hasIo(plan, name) ? executor.io(plan, name, symbols) : undefined), symbols.B)
+  }
+
+  /** Losses and metrics of the validation set: first captions, reconstructed from the image alone. */
+  private validate(): Scores {
+    const { images, pixels } = this.data.validation
+    const concepts = new Map<string | number, number>()
+    const samples = images.map(({ captions, concept }, i): FeedSample => {
+      if (!concepts.has(concept)) concepts.set(concept, concepts.size)
+      const stream = new Stream(this.config.seed, 0, i, USE.match)
+      const draws = [stream.next(), stream.next()] as const
+      const [caption] = captions
+      return { caption, target: caption, concept: concepts.get(concept)!, readsMemory: false, draws }
+    })
+    const batches = []
+    for (let from = 0; from < samples.length; from += this.config.batch) {
+      const part = samples.slice(from, from + this.config.batch)
+      const symbols = this.feedTexts('validate', part)
+      part.forEach((_, i) => writePixels(this.executor, 'validate', pixels(from + i), i, symbols))
+      this.executor.run('validate', symbols)
+      batches.push({ scores: this.scores('validate', symbols), samples: part.length })
+    }
+    return meanScores(batches)
   }
 
   /** Every validation caption and image as the model sees them now, for evaluateRetrieval. */
@@ -237,7 +253,7 @@ export class Trainer {
     const report = evaluateRetrieval(this.validationFeatures())
     const { t2i, i2t } = report
     const meanRecall = (t2i.r1 + t2i.r5 + t2i.r10 + i2t.r1 + i2t.r5 + i2t.r10) / 6
-    return { step, ...report, meanRecall, ...this.ternary.look((name) => this.tensor(name)) }
+    return { step, ...report, meanRecall, scores: this.validate(), ...this.ternary.look((name) => this.tensor(name)) }
   }
 
   private encodeTexts(texts: readonly string[], output: string): Float32Array {

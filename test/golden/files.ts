@@ -47,6 +47,9 @@ interface ReferenceConfig {
   ffn: number
   text_layers: number
   fusion_layers: number
+  decoder_layers: number
+  slots: number
+  episode: number
   max_len: number
   queue: number
   image: number
@@ -72,6 +75,7 @@ export interface GoldenModel {
   config: ModelConfig
   concepts: boolean
   imageContrast: number
+  episode: number
 }
 
 /** The configuration of a golden file; `ternary` false gives its float twin. */
@@ -84,6 +88,8 @@ export function goldenModel(golden: Golden, ternary: boolean): GoldenModel {
     ffn: c.ffn,
     textLayers: c.text_layers,
     fusionLayers: c.fusion_layers,
+    decoderLayers: c.decoder_layers,
+    slots: c.slots,
     maxLength: c.max_len,
     image: c.image,
     vision: {
@@ -103,5 +109,5 @@ export function goldenModel(golden: Golden, ternary: boolean): GoldenModel {
     prefix: '',
   }
   checkConfig(config)
-  return { config, concepts: c.concepts ?? false, imageContrast: c.image_contrast ?? 0 }
+  return { config, concepts: c.concepts ?? false, imageContrast: c.image_contrast ?? 0, episode: c.episode }
 }

@@ -65,7 +65,7 @@ export function checkContrast(golden: Golden, engine: Engine): Row[] {
       ids: b.state('queue.image_id', [Q], 'i32'),
       filled: b.state('queue.filled', [1], 'i32'),
     }
-    const losses = contrastLosses(b, t, i, concept, { concepts: true, imageContrast: 1, queue })
+    const losses = contrastLosses(b, t, i, concept, { concepts: true, images: true, queue })
     const loss = name === 'itc_concepts' ? losses.itc : losses.imageContrast!
     const gradients = backward(b, loss, leaves)
     b.output('loss', loss)

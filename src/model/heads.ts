@@ -1,0 +1,44 @@
+/**
+ * What is read from the fused pass: whether text and image match (model.md section 5; ALBEF, arXiv 2107.07651), and the
+ * code of the episodic memory (section 6; Larimar, arXiv 2403.11901).
+ */
+import type { Builder } from '../graph/builder.ts'
+import type { Value } from '../graph/graph.ts'
+import { concat } from '../ops/concat.ts'
+import { meanRows } from '../ops/mean_rows.ts'
+import { takeFirst } from '../ops/take_first.ts'
+import { tanh } from '../ops/tanh.ts'
+import type { ModelConfig } from './config.ts'
+import type { Fused } from './fusion.ts'
+import { linear, norm } from './layers.ts'
+
+const MEMORY_NORM_EPS = 1e-5
+
+/** What stands for each pair: the text's first position and the image's mean, [B,C] both. */
+export interface Pooled {
+  text: Value
+  image: Value
+}
+
+export function poolFused(b: Builder, { h, w }: Fused): Pooled {
+  return { text: takeFirst(b, h), image: meanRows(b, w, null) }
+}
+
+/** Logits [B,2] of pairs; class 1 is a match. */
+export function matchLogits(b: Builder, { channels }: ModelConfig, { text, image }: Pooled): Value {
+  const pooled = (name: string, x: Value) => tanh(b, linear(b, `itm.${name}_pooler`, 'f32', x, channels))
+  return linear(b, 'itm.head', 'f32', concat(b, pooled('text', text), pooled('image', image)), 2)
+}
+
+/** Codes z [B,C] of pairs, as the memory stores them. */
+export function memoryCode(b: Builder, { channels }: ModelConfig, { text, image }: Pooled): Value {
+  const y = linear(b, 'memory.code', 'f32', concat(b, text, image), channels)
+  return norm(b, 'memory.norm', y, MEMORY_NORM_EPS)
+}
+
+/** Name of the prior mean M0 of the memory [slots,C]. */
+export const MEMORY_PRIOR = 'memory.prior_mean'
+
+export function memoryPrior(b: Builder, { slots, channels }: ModelConfig): Value {
+  return b.parameter(MEMORY_PRIOR, [slots, channels])
+}

@@ -1,0 +1,62 @@
+/**
+ * Writes a batch into the inputs of a plan (train/step.ts). What a plan does not take, because no loss with a weight
+ * needs it, is left out.
+ */
+import type { TensorData } from '../base/dtype.ts'
+import type { Symbols } from '../base/shape.ts'
+import type { Executor } from '../runtime/execute.ts'
+import type { TokenBatch } from '../text/vocabulary.ts'
+
+/** One sample of a batch. */
+export interface FeedSample {
+  caption: string
+  /** What the decoder is to say: the caption where it reads from the memory, else perhaps another of the picture. */
+  target: string
+  concept: number
+  readsMemory: boolean
+  /** Uniform in [0,1): which text does not match the image, and which image the text. */
+  draws: readonly [text: number, image: number]
+}
+
+export interface FeedOptions {
+  encode(texts: readonly string[]): TokenBatch
+  /** Keys of the decoder's cross-attention without the slot of the memory: 1+P. */
+  imageKeys: number
+}
+
+/** Writes all inputs but pixels, and answers the symbols to run with. */
+export function feedTexts(
+  executor: Executor,
+  plan: string,
+  samples: readonly FeedSample[],
+  { encode, imageKeys }: FeedOptions,
+): Symbols {
+  const B = samples.length
+  const texts = encode([...samples.map(({ caption }) => caption), ...samples.map(({ target }) => target)])
+  const { T } = texts
+  const targetIds = texts.ids.subarray(B * T)
+  const { rows, targets } = nextTokens(targetIds, texts.lengths.subarray(B), T)
+  const symbols = { B, T, R: rows.length }
+  const inputs: Record<string, ArrayLike<number>> = {
+    ids: texts.ids.subarray(0, B * T),
+    lengths: texts.lengths.subarray(0, B),
+    concepts: samples.map(({ concept }) => concept),
+    draw_text: samples.map(({ draws }) => draws[0]),
+    draw_image: samples.map(({ draws }) => draws[1]),
+    target_ids: targetIds,
+    target_rows: rows,
+    targets,
+    reads: samples.map(({ readsMemory }) => Number(readsMemory)),
+    visible: samples.map(({ readsMemory }) => imageKeys + Number(readsMemory)),
+  }
+  for (const [name, data] of Object.entries(inputs)) {
+    if (executor.hasIo(plan, name)) (executor.io(plan, name, symbols) as TensorData).set(data)
+  }
+  return symbols
+}
+
+/** Rows of ids [B,T] that are followed by a real token, and those tokens. */
+export function nextTokens(ids: Int32Array, lengths: Int32Array, T: number): { rows: number[]; targets: number[] } {
+  const rows = Array.from(lengths, (length, b) => Array.from({ length: length - 1 }, (_, t) => b * T + t)).flat()
+  return { rows, targets: rows.map((row) => ids[row + 1]) }
+}
