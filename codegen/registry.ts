@@ -20,6 +20,7 @@ export const HAND_WRITTEN = [
   'gelu',
   'group_norm',
   'im2col',
+  'memory',
   'norms',
   'patches',
   'pointwise',

@@ -86,3 +86,23 @@ export function log(x: f32): f32 {
   y = y * (m * m * m) + n * LN2_LOW - <f32>0.5 * (m * m)
   return m + y + n * LN2_HIGH
 }
+
+const LN2_HIGH_DOUBLE: f64 = 6.9314718036912381649e-1
+const LN2_LOW_DOUBLE: f64 = 1.90821492927058770002e-10
+
+/** Natural logarithm in f64, relative error < 1e-15 for normal x > 0 (as log in src/base/math.ts); NaN passes through. */
+export function logDouble(x: f64): f64 {
+  if (!(x < Infinity)) return x
+  const bits = reinterpret<i64>(x)
+  let n = <f64>((bits >> 52) - 1023)
+  let m = reinterpret<f64>((bits & 0xfffffffffffff) | 0x3ff0000000000000)
+  if (m > 1.4142135623730951) {
+    m *= 0.5
+    n += 1
+  }
+  const s = (m - 1) / (m + 1)
+  const z = s * s
+  let sum: f64 = 0
+  for (let k = 27; k >= 1; k -= 2) sum = 1 / <f64>k + z * sum
+  return n * LN2_HIGH_DOUBLE + (2 * s * sum + n * LN2_LOW_DOUBLE)
+}

@@ -23,6 +23,7 @@ import { l2NormalizeOp } from './l2_normalize.ts'
 import { layerNormOp } from './layer_norm.ts'
 import { matmulOp } from './matmul.ts'
 import { meanRowsOp } from './mean_rows.ts'
+import { memoryEpisodesOp } from './memory_episodes.ts'
 import { mulChannelsOp } from './mul_channels.ts'
 import { patchesOp } from './patches.ts'
 import { reluOp } from './relu.ts'
@@ -58,6 +59,7 @@ export const OPS: readonly Op[] = [
   matmulOp,
   matmulTernaryOp,
   meanRowsOp,
+  memoryEpisodesOp,
   mulChannelsOp,
   patchesOp,
   quantizeRowsOp,

@@ -8,6 +8,7 @@ import { checkCaptions } from './caption.ts'
 import type { Engine } from './engine.ts'
 import { readGolden, type Golden } from './files.ts'
 import { checkBitlinear, checkContrast, checkDinov2, checkPreprocess } from './layers.ts'
+import { checkMemory } from './memory.ts'
 import { checkForward } from './model.ts'
 import type { Report, Row } from './report.ts'
 import { checkTrain } from './train.ts'
@@ -19,6 +20,7 @@ const CHECKS: Record<string, Check> = {
   bitlinear: checkBitlinear,
   contrast: checkContrast,
   dinov2: checkDinov2,
+  memory: checkMemory,
   preprocess: checkPreprocess,
   forward: (golden, engine, weights) => [
     ...checkForward(golden, weights(), engine),

@@ -18,7 +18,7 @@ import type { Golden, Numbers } from './files.ts'
 import { deviation, difference, type Row } from './report.ts'
 
 /** sum(a * b) as a loss [1]: its gradient in a is b, exactly. */
-function dot(b: Builder, a: Value, c: Value, length: number): Value {
+export function dot(b: Builder, a: Value, c: Value, length: number): Value {
   return reshape(b, matmul(b, reshape(b, a, [1, length]), reshape(b, c, [1, length])), [1])
 }
 

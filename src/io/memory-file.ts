@@ -1,0 +1,95 @@
+/**
+ * The file of an episodic memory: a safetensors container of what was taught. Metadata `kind: memory` with ids and
+ * labels as JSON in the order of writing, the next id to generate, and two digests (FNV-1a, 32 bits, which a page without
+ * TLS computes too): of the prior, which tells models apart, and of the content, which finds damage, not malice.
+ */
+import { errorText, message, requireThat } from '../base/errors.ts'
+import { dataSection, readSafetensors, tensorOf, writeSafetensors } from './safetensors.ts'
+
+const WHERE = 'memory file'
+const FEATURES = ['image', 'text', 'z'] as const
+
+/** What is taught: `z` the code, `image` and `text` the contrastive features, all of the channels of the model. */
+export interface MemoryEntry {
+  id: string
+  label: string
+  z: Float32Array
+  image: Float32Array
+  text: Float32Array
+}
+
+export interface MemoryFile {
+  /** Oldest first. */
+  entries: MemoryEntry[]
+  /** The number of the next id to generate. */
+  next: number
+}
+
+/** The bytes of a memory; the same for the same content. */
+export function writeMemoryFile({ entries, next }: MemoryFile, prior: Float64Array, channels: number): Uint8Array {
+  const tensors = new Map(
+    FEATURES.map((feature) => {
+      const data = new Float32Array(entries.length * channels)
+      entries.forEach((entry, i) => data.set(entry[feature], i * channels))
+      return [feature, tensorOf(data, [entries.length, channels])]
+    }),
+  )
+  const ledger = JSON.stringify(entries.map(({ id, label }) => [id, label]))
+  const metadata = { kind: 'memory', ledger, next: String(next), prior: digestOfPrior(prior) }
+  const content = contentDigest(dataSection(writeSafetensors(tensors)), metadata)
+  return writeSafetensors(tensors, { ...metadata, content })
+}
+
+/** Reads a file for a model with this prior. Throws a RangeError that names what does not hold. */
+export function readMemoryFile(bytes: Uint8Array, prior: Float64Array, channels: number): MemoryFile {
+  const { tensors, metadata } = readSafetensors(bytes)
+  requireThat(metadata.kind === 'memory', WHERE, 'must be of kind memory', metadata.kind ?? null)
+  const content = contentDigest(dataSection(bytes), metadata)
+  requireThat(metadata.content === content, WHERE, `digest of the content must be ${content}`, metadata.content ?? null)
+  const ofPrior = digestOfPrior(prior)
+  requireThat(metadata.prior === ofPrior, WHERE, `must be of the model with prior ${ofPrior}`, metadata.prior ?? null)
+  const ledger = parseLedger(metadata.ledger)
+  requireThat(/^[1-9]\d{0,14}$/.test(metadata.next), WHERE, 'next must be a whole number from 1', metadata.next ?? null)
+  const [image, text, z] = FEATURES.map((feature) => {
+    const tensor = tensors.get(feature)
+    const shape = `[${ledger.length},${channels}]`
+    const fits = tensor?.dtype === 'F32' && `[${tensor.shape}]` === shape
+    requireThat(fits, WHERE, `${feature} must be F32 ${shape}`, tensor && [tensor.dtype, ...tensor.shape])
+    requireThat((tensor.data as Float32Array).every(Number.isFinite), WHERE, `${feature} must be finite`)
+    return (i: number) => tensor.data.slice(i * channels, (i + 1) * channels) as Float32Array
+  })
+  const entries = ledger.map(([id, label], i) => ({ id, label, z: z(i), image: image(i), text: text(i) }))
+  return { entries, next: Number(metadata.next) }
+}
+
+function parseLedger(text = ''): [id: string, label: string][] {
+  let ledger: unknown
+  try {
+    ledger = JSON.parse(text)
+  } catch (error) {
+    throw new RangeError(message(WHERE, 'ledger must be JSON', errorText(error)))
+  }
+  const isEntry = (entry: unknown) =>
+    Array.isArray(entry) && entry.length === 2 && entry.every((part) => typeof part === 'string')
+  requireThat(Array.isArray(ledger) && ledger.every(isEntry), WHERE, 'ledger must be a list of id and label', ledger)
+  requireThat(new Set(ledger.map(([id]) => id)).size === ledger.length, WHERE, 'ids must differ')
+  return ledger
+}
+
+/** As f32, so that it does not depend on how the prior is held. */
+function digestOfPrior(prior: Float64Array): string {
+  return hex(fnv1a(new Uint8Array(Float32Array.from(prior).buffer)))
+}
+
+function contentDigest(data: Uint8Array, { ledger, next }: Record<string, string>): string {
+  return hex(fnv1a(new TextEncoder().encode(`${ledger}\n${next}`), fnv1a(data)))
+}
+
+function fnv1a(bytes: Uint8Array, hash = 0x811c9dc5): number {
+  for (let i = 0; i < bytes.length; i++) hash = Math.imul(hash ^ bytes[i], 0x01000193)
+  return hash
+}
+
+function hex(hash: number): string {
+  return (hash >>> 0).toString(16).padStart(8, '0')
+}
