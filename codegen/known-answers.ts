@@ -106,7 +106,7 @@ function draftOf(op: Op, c: Case, gradient: boolean): Draft | null {
   })
   const calls = plan.calls.map(({ k, a }): Draft['calls'][number] => [
     k,
-    ...a.map((arg) => (typeof arg === 'object' ? homes[arg.at] : Number(arg))),
+    ...a.map((arg) => (typeof arg === 'object' ? homes[arg.at] + (arg.plus ?? 0) : Number(arg))),
   ])
   return { bytes: next, fills, calls, outputs }
 }

@@ -20,6 +20,7 @@ export const HAND_WRITTEN = [
   'gelu',
   'group_norm',
   'im2col',
+  'matching',
   'memory',
   'norms',
   'patches',
@@ -32,6 +33,7 @@ export const HAND_WRITTEN = [
   'rows',
   'sum_columns',
   'ternarize',
+  'vocabulary',
 ]
 
 export interface TemplateRow {

@@ -95,8 +95,8 @@ export interface PlanBuffer {
   offset: number
 }
 
-/** A literal, a dimension evaluated at every run, or the address of a buffer. */
-export type Arg = number | string | { at: number }
+/** A literal, a dimension evaluated at every run, or the address of a buffer, or of a place `plus` bytes into it. */
+export type Arg = number | string | { at: number; plus?: number }
 
 export interface Call {
   /** Kernel family. */

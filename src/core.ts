@@ -7,13 +7,18 @@ import type { Pixels } from './image/pixels.ts'
 import { KERNELS } from './kernels.ts'
 import { fetchBytes, type FetchOptions, type Source } from './runtime/fetch.ts'
 import { Model } from './runtime/model.ts'
+import type { SearchResult } from './runtime/search.ts'
 import { Session } from './runtime/session.ts'
 
 export type { Isa } from './abi.ts'
 export type { Pixels } from './image/pixels.ts'
-export type { ModelManifest } from './io/model-file.ts'
+export type { ModelManifest, Scope } from './io/model-file.ts'
+export type { Caption, CaptionStream } from './runtime/caption.ts'
 export type { MemoryUse } from './runtime/execute.ts'
 export type { Source } from './runtime/fetch.ts'
+export type { MemoryMatch } from './runtime/memory.ts'
+export type { CaptionOptions } from './runtime/model.ts'
+export type { Lesson, Recognition, Recollection } from './runtime/recognition.ts'
 export type { Features, ForwardInput, ForwardOutput, ModelInfo } from './runtime/session.ts'
 
 export interface LoadOptions extends FetchOptions {
@@ -26,7 +31,8 @@ export interface LoadOptions extends FetchOptions {
 /** Default of maxMemory; the shipped model takes 21 MB. */
 export const MAX_MEMORY = 2 ** 29
 
-export class BitGen extends Model<Pixels, ArrayLike<number>> {
+/** Texts are ids of GPT-2 with BOS and EOS, captions come in ids. */
+export class BitGen extends Model<Pixels, ArrayLike<number>, number> {
   /**
    * Loads a model from an address, bytes or a Response. Throws a RangeError where it is damaged or too large, an Error
    * where it cannot be had or no kernels work here, and the reason of an abort.
@@ -43,5 +49,13 @@ export class BitGen extends Model<Pixels, ArrayLike<number>> {
 
   protected override idsOf(ids: ArrayLike<number>): ArrayLike<number> {
     return ids
+  }
+
+  protected override textOfLabel(): undefined {
+    return undefined
+  }
+
+  protected override pieces() {
+    return { piece: (id: number) => id, caption: (result: SearchResult) => result }
   }
 }

@@ -11,19 +11,29 @@ import type { Pixels } from './image/pixels.ts'
 import { KERNELS } from './kernels.ts'
 import { fetchBytes, type FetchOptions, type Source } from './runtime/fetch.ts'
 import { Model } from './runtime/model.ts'
+import type { SearchResult } from './runtime/search.ts'
 import { Session } from './runtime/session.ts'
+import { decodeIds, TextStream } from './text/stream.ts'
 import { encodeText } from './text/tokenizer.ts'
 
 export type {
+  Caption,
+  CaptionOptions,
+  CaptionStream,
   Features,
   ForwardInput,
   ForwardOutput,
   Isa,
+  Lesson,
   LoadOptions,
+  MemoryMatch,
   MemoryUse,
   ModelInfo,
   ModelManifest,
   Pixels,
+  Recognition,
+  Recollection,
+  Scope,
   Source,
 } from './core.ts'
 export { evaluateRetrieval, type RetrievalReport } from './evaluate/retrieval.ts'
@@ -40,7 +50,8 @@ export const DEFAULT_MODEL = fileURLToPath(new URL('../models/emoji-nano/model.s
 /** Of an encoded image. */
 const MAX_IMAGE_BYTES = 2 ** 26
 
-export class BitGen extends Model<ImageInput, string> {
+/** Captions come in characters. */
+export class BitGen extends Model<ImageInput, string, string> {
   /**
    * Loads a model from a path, an address, bytes or a Response; by default the one that the package carries. Throws a
    * RangeError where it is damaged or too large, an Error where it cannot be had, and the reason of an abort.
@@ -60,6 +71,21 @@ export class BitGen extends Model<ImageInput, string> {
   protected override idsOf(text: string): number[] {
     const { prefix, maxLength } = this.loaded.manifest
     return encodeText(text, { prefix, maxLength })
+  }
+
+  protected override textOfLabel(label: string): string {
+    return label
+  }
+
+  protected override pieces() {
+    const { prefix } = this.loaded.manifest
+    const stream = new TextStream(prefix)
+    const given = (characters: string) => (characters === '' ? undefined : characters)
+    return {
+      piece: (id: number) => given(stream.push(id)),
+      rest: () => given(stream.end()),
+      caption: (result: SearchResult) => ({ ...result, text: decodeIds(result.ids, prefix) }),
+    }
   }
 }
 

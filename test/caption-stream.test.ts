@@ -10,7 +10,7 @@ import { CaptionStream, type Caption, type CaptionWork } from '../src/runtime/ca
 import type { Searching } from '../src/runtime/search.ts'
 
 const RESULT = { ids: [1, 2, 3, 4], logProbability: -2, finished: true }
-const CAPTION: Caption = { ...RESULT, text: 'done' }
+const CAPTION: Caption<string> = { ...RESULT, text: 'done' }
 const PIECES = ['<1>', '<3>', '<4>', '<rest>']
 
 /** Work that counts; id 2 completes no piece, and null is a breath. */

@@ -115,6 +115,30 @@ test('one text does not touch another, and EOS is nothing', () => {
   assert.is(decodeIds([]), '')
 })
 
+test('the prefix of the tokenizer is left out, at the front alone', () => {
+  const told = (ids: readonly number[], prefix: string) => {
+    const stream = new TextStream(prefix)
+    const pieces = ids.map((id) => stream.push(id))
+    const text = pieces.join('') + stream.end()
+    assert.is(decodeIds(ids, prefix), text)
+    assert.is(ids.map((id) => stream.push(id)).join('') + stream.end(), text, 'begins anew')
+    return text
+  }
+  for (const prefix of ['', ' ', 'a photo of ', '日']) {
+    for (const text of TEXTS) {
+      const ids = inner(prefix + text)
+      assert.is(told(ids, prefix), text)
+      // Beginnings that are not yet the prefix, or never become it, are text.
+      ids.forEach((_, k) => {
+        const whole = decodeIds(ids.slice(0, k))
+        assert.is(told(ids.slice(0, k), prefix), whole.startsWith(prefix) ? whole.slice(prefix.length) : whole)
+      })
+    }
+  }
+  assert.is(told(inner('a photo on'), 'a photo of '), 'a photo on')
+  assert.is(told(inner(' a a'), ' a'), ' a')
+})
+
 test('ids that GPT-2 does not have are refused', () => {
   for (const id of [-1, 50257, 1.5, NaN]) assert.throws(() => decodeIds([id]), /text: ids must be from 0 to 50256/)
 })

@@ -4,10 +4,8 @@
  * Probabilities are written out, for the gradient: memory grows with the square of the length.
  */
 import { bytes, dot, scaleRow } from '../lib/lanes'
-import { exp, exp4 } from '../lib/math'
 import { product } from '../lib/product'
-
-const PARTIAL = memory.data(16, 16)
+import { exponentials, largest } from '../lib/softmax'
 
 /** Keys that samples of `lengths` see; all where there are none. */
 function visible(lengthsAt: usize, b: i32, Tk: i32): i32 {
@@ -109,39 +107,7 @@ export function attention_grad__f32(
 /** Replaces x[n] by e^(scale * (x - max)) over their sum. */
 function softmax(at: usize, scale: f32, n: i32): void {
   if (n == 0) return
-  const whole = bytes(n & ~3)
-  const end = bytes(n)
-  let most = load<f32>(at)
-  let i: usize = 0
-  if (ASC_FEATURE_SIMD) {
-    let m = f32x4.splat(most)
-    // pmax is one instruction, max is eight; a NaN that it drops comes back in the exponentials.
-    for (; i < whole; i += 16) m = f32x4.pmax(m, v128.load(at + i))
-    most = max(
-      max(f32x4.extract_lane(m, 0), f32x4.extract_lane(m, 1)),
-      max(f32x4.extract_lane(m, 2), f32x4.extract_lane(m, 3)),
-    )
-  }
-  for (; i < end; i += 4) most = max(most, load<f32>(at + i))
-  i = 0
-  if (ASC_FEATURE_SIMD) {
-    const m = f32x4.splat(most)
-    const s = f32x4.splat(scale)
-    let sum = f32x4.splat(0)
-    for (; i < whole; i += 16) {
-      const e = exp4(f32x4.mul(f32x4.sub(v128.load(at + i), m), s))
-      v128.store(at + i, e)
-      sum = f32x4.add(sum, e)
-    }
-    v128.store(PARTIAL, sum)
-  } else memory.fill(PARTIAL, 0, 16)
-  for (; i < end; i += 4) {
-    const e = exp((load<f32>(at + i) - most) * scale)
-    store<f32>(at + i, e)
-    const lane = PARTIAL + (i & 12)
-    store<f32>(lane, load<f32>(lane) + e)
-  }
-  const sum = load<f32>(PARTIAL) + load<f32>(PARTIAL, 4) + (load<f32>(PARTIAL, 8) + load<f32>(PARTIAL, 12))
+  const sum = exponentials(at, scale, largest(at, n), n)
   scaleRow(1 / sum, at, at, n)
 }
 

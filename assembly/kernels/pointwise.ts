@@ -2,7 +2,7 @@
  * Element by element: sums, activations and their gradients, products by channel, tables of positions. Elements are
  * independent, or rows are added in order, so every instruction set gives the same bits. Bound by memory traffic.
  */
-import { addRow, axpy, bytes, scaleRow } from '../lib/lanes'
+import { addRow, axpy, bytes, dot, scaleRow } from '../lib/lanes'
 import { tanh, tanh4 } from '../lib/math'
 
 /** y = a + b. */
@@ -76,6 +76,24 @@ export function scale__f32(xAt: usize, yAt: usize, n: i32, s: f32): void {
 /** y += s * x. */
 export function add_scaled__f32(xAt: usize, yAt: usize, n: i32, s: f32): void {
   axpy(s, xAt, yAt, n)
+}
+
+/** y = x + alpha[0] * c. */
+export function add_gated__f32(xAt: usize, cAt: usize, alphaAt: usize, yAt: usize, n: i32): void {
+  memory.copy(yAt, xAt, bytes(n))
+  axpy(load<f32>(alphaAt), cAt, yAt, n)
+}
+
+/** y = alpha[0] * x. */
+export function scale_by__f32(xAt: usize, alphaAt: usize, yAt: usize, n: i32): void {
+  scaleRow(load<f32>(alphaAt), xAt, yAt, n)
+}
+
+/** y[1] = sum(a * b): f32 within blocks of 256, f64 over blocks. */
+export function dot__f32(aAt: usize, bAt: usize, yAt: usize, n: i32): void {
+  let sum: f64 = 0
+  for (let i = 0; i < n; i += 256) sum += <f64>dot(aAt + bytes(i), bAt + bytes(i), min(256, n - i))
+  store<f32>(yAt, <f32>sum)
 }
 
 /** y[M,C] = x * gain[C]. */

@@ -1,8 +1,8 @@
 /**
- * Tensors as rows: transposition, a first row put on or taken off, means over rows. Sums add rows in order, so every
+ * Tensors as rows: transposition, rows put together and cut out, added and scaled by sample, means over rows. Sums add rows in order, so every
  * instruction set gives the same bits. Bound by memory traffic; the transposition goes by 4x4 blocks in registers.
  */
-import { addRow, bytes, scaleRow } from '../lib/lanes'
+import { addRow, bytes, copyRow, scaleRow } from '../lib/lanes'
 
 /** y[N,B,A] = x[N,A,B] with the last two axes swapped. */
 export function swap_axes__f32(xAt: usize, yAt: usize, N: i32, A: i32, B: i32): void {
@@ -145,5 +145,59 @@ export function grid_pool_grad__f32(dyAt: usize, dxAt: usize, B: i32, G: i32, C:
       }
     }
     dyAt += bytes(16 * C)
+  }
+}
+
+/** y[A,n+m]: m elements of each sample of y[A,m] behind n of x[A,n]; any type of four bytes. */
+export function concat__f32(xAt: usize, yAt: usize, outAt: usize, A: i32, n: i32, m: i32): void {
+  for (let a = 0; a < A; a++) {
+    memory.copy(outAt, xAt, bytes(n))
+    memory.copy(outAt + bytes(n), yAt, bytes(m))
+    xAt += bytes(n)
+    yAt += bytes(m)
+    outAt += bytes(n + m)
+  }
+}
+
+/** y[A,count]: the elements from `first` on of each sample of x[A,n]; any type of four bytes. */
+export function slice__f32(xAt: usize, yAt: usize, A: i32, n: i32, first: i32, count: i32): void {
+  for (let a = 0; a < A; a++) memory.copy(yAt + bytes(a * count), xAt + bytes(a * n + first), bytes(count))
+}
+
+/** dx[A,n]: dy[A,count] from `first` on, zero before and behind. */
+export function slice_grad__f32(dyAt: usize, dxAt: usize, A: i32, n: i32, first: i32, count: i32): void {
+  memory.fill(dxAt, 0, bytes(A * n))
+  for (let a = 0; a < A; a++) memory.copy(dxAt + bytes(a * n + first), dyAt + bytes(a * count), bytes(count))
+}
+
+/** y[B,T,C] = x[B,T,C] + s[B,C] in every row of a sample. */
+export function add_samples__f32(xAt: usize, sAt: usize, yAt: usize, B: i32, T: i32, C: i32): void {
+  for (let b = 0; b < B; b++) {
+    for (let t = 0; t < T; t++) {
+      copyRow(xAt, yAt, C)
+      addRow(sAt, yAt, C)
+      xAt += bytes(C)
+      yAt += bytes(C)
+    }
+    sAt += bytes(C)
+  }
+}
+
+/** y[B,C]: the sum of the rows of each sample of x[B,T,C]. */
+export function sum_rows__f32(xAt: usize, yAt: usize, B: i32, T: i32, C: i32): void {
+  memory.fill(yAt, 0, bytes(B * C))
+  for (let b = 0; b < B; b++) {
+    for (let t = 0; t < T; t++) {
+      addRow(xAt, yAt, C)
+      xAt += bytes(C)
+    }
+    yAt += bytes(C)
+  }
+}
+
+/** y[B,C] = s[b] * x[b]. */
+export function scale_rows__f32(xAt: usize, sAt: usize, yAt: usize, B: i32, C: i32): void {
+  for (let b = 0; b < B; b++) {
+    scaleRow(load<f32>(sAt + bytes(b)), xAt + bytes(b * C), yAt + bytes(b * C), C)
   }
 }

@@ -46,8 +46,8 @@ export interface Tensor {
 export interface Lowering {
   /** Emits one kernel call. */
   call(family: string, ...args: Arg[]): void
-  /** Address of a value; 0 where the optional value is absent. */
-  at(value: Value | null | undefined): Arg
+  /** Address of a value, or of a place so many bytes into it; 0 where the optional value is absent. */
+  at(value: Value | null | undefined, plus?: number): Arg
   /** Address of scratch memory that lives during this node only. */
   scratch(bytes: Dim): Arg
 }

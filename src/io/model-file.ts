@@ -50,6 +50,8 @@ export interface ModelFile {
   tensors: Map<string, Tensor>
   /** Ids of GPT-2 that have a row of their own; absent: all. */
   kept: Int32Array | undefined
+  /** Prior mean of the memory, F32 [slots,C]; absent: the model was trained without one. */
+  prior: Tensor | undefined
   /** Digests that the file states: of its data, and of the JSON of manifest and plans. */
   digests: { sha256: string; textSha256: string }
 }
@@ -101,7 +103,11 @@ function parse(bytes: Uint8Array): { file: ModelFile; text: Uint8Array } {
   requireEntryPoints(plans, manifest)
   const kept = tensors.get(KEPT)
   requireThat(!kept || kept.dtype === 'I32', `model file: ${KEPT}`, 'must be I32', kept?.dtype)
-  const file = { manifest, plans, tensors, kept: kept?.data as Int32Array | undefined, digests: { sha256, textSha256 } }
+  const prior = tensors.get(PRIOR)
+  const isPrior = !prior || (prior.dtype === 'F32' && prior.shape.length === 2 && prior.shape[1] === manifest.channels)
+  requireThat(isPrior, `model file: ${PRIOR}`, `must be F32 [slots,${manifest.channels}]`, prior?.shape)
+  const digests = { sha256, textSha256 }
+  const file = { manifest, plans, tensors, kept: kept?.data as Int32Array | undefined, prior, digests }
   return { file, text: textOf(metadata) }
 }
 

@@ -7,11 +7,16 @@ import { accumulateOp, zeroOp } from './accumulate.ts'
 import { adamwOp } from './adamw.ts'
 import { addOp } from './add.ts'
 import { addRowsOp } from './add_rows.ts'
+import { addSamplesOp } from './add_samples.ts'
+import { addScaledOp } from './add_scaled.ts'
 import { attentionOp } from './attention.ts'
 import { matmulTernaryOp, quantizeRowsOp, ternarizeOp } from './bitlinear.ts'
 import { clampOp } from './clamp.ts'
+import { concatOp, sliceOp } from './concat.ts'
 import { concatFirstOp } from './concat_first.ts'
 import { contrastLossOp } from './contrast_loss.ts'
+import { crossEntropyOp } from './cross_entropy.ts'
+import { drawNegativesOp } from './draw_negatives.ts'
 import { embeddingOp, markTouchedOp } from './embedding.ts'
 import { enqueueOp } from './enqueue.ts'
 import { geluOp } from './gelu.ts'
@@ -21,6 +26,7 @@ import { groupNormOp } from './group_norm.ts'
 import { im2colOp } from './im2col.ts'
 import { l2NormalizeOp } from './l2_normalize.ts'
 import { layerNormOp } from './layer_norm.ts'
+import { matchingPairsOp } from './matching_pairs.ts'
 import { matmulOp } from './matmul.ts'
 import { meanRowsOp } from './mean_rows.ts'
 import { memoryEpisodesOp } from './memory_episodes.ts'
@@ -32,9 +38,12 @@ import { resizePositionsOp } from './resize_positions.ts'
 import { retrievalAccuracyOp } from './retrieval_accuracy.ts'
 import { rmsNormOp } from './rms_norm.ts'
 import { roundRowsOp } from './round_rows.ts'
+import { scaleRowsOp } from './scale_rows.ts'
 import { swapAxesOp } from './swap_axes.ts'
 import { takeFirstOp } from './take_first.ts'
+import { takeRowsOp } from './take_rows.ts'
 import { tanhOp } from './tanh.ts'
+import { vocabularyLossOp } from './vocabulary_loss.ts'
 import { weightedSumOp } from './weighted_sum.ts'
 
 export const OPS: readonly Op[] = [
@@ -42,10 +51,15 @@ export const OPS: readonly Op[] = [
   adamwOp,
   addOp,
   addRowsOp,
+  addSamplesOp,
+  addScaledOp,
   attentionOp,
   clampOp,
   concatFirstOp,
+  concatOp,
   contrastLossOp,
+  crossEntropyOp,
+  drawNegativesOp,
   embeddingOp,
   enqueueOp,
   geluOp,
@@ -56,6 +70,7 @@ export const OPS: readonly Op[] = [
   l2NormalizeOp,
   layerNormOp,
   markTouchedOp,
+  matchingPairsOp,
   matmulOp,
   matmulTernaryOp,
   meanRowsOp,
@@ -69,10 +84,14 @@ export const OPS: readonly Op[] = [
   retrievalAccuracyOp,
   rmsNormOp,
   roundRowsOp,
+  scaleRowsOp,
+  sliceOp,
   swapAxesOp,
   takeFirstOp,
+  takeRowsOp,
   tanhOp,
   ternarizeOp,
+  vocabularyLossOp,
   weightedSumOp,
   zeroOp,
 ]

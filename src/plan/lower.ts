@@ -103,9 +103,9 @@ class Layout {
     this.options = options
   }
 
-  /** Address of a value, which the current node uses. */
-  use(value: Value): Arg {
-    return this.touch(this.indexOf(value))
+  /** Address of a value, which the current node uses, or of a place `plus` bytes into it. */
+  use(value: Value, plus = 0): Arg {
+    return this.touch(this.indexOf(value), plus)
   }
 
   /** Address of memory for the current node alone. */
@@ -158,11 +158,11 @@ class Layout {
     arena.forEach((index, i) => (this.buffers[index].offset = offsets[i]))
   }
 
-  private touch(index: number): Arg {
+  private touch(index: number, plus = 0): Arg {
     const lifetime = this.lifetimes[index]
     lifetime.from = Math.min(lifetime.from, this.node)
     lifetime.to = Math.max(lifetime.to, this.node)
-    return { at: index }
+    return plus === 0 ? { at: index } : { at: index, plus }
   }
 
   private indexOf(value: Value): number {
@@ -210,7 +210,7 @@ function emitCalls(nodes: readonly Node[], layout: Layout): Call[] {
   const calls: Call[] = []
   const lowering: Lowering = {
     call: (family, ...args) => void calls.push({ k: family, a: args }),
-    at: (value) => (value ? layout.use(value) : 0),
+    at: (value, plus = 0) => (value ? layout.use(value, plus) : 0),
     scratch: (bytes) => layout.scratch(bytes),
   }
   for (const node of nodes) {

@@ -5,10 +5,8 @@
  */
 import type { Searching, SearchResult } from './search.ts'
 
-export interface Caption extends SearchResult {
-  /** Only of the Node entry. */
-  text?: string
-}
+/** What was searched, and its text where captions come in characters. */
+export type Caption<Piece> = SearchResult & (Piece extends string ? { text: string } : unknown)
 
 /** How a caption is made, and what it is for whoever asked. */
 export interface CaptionWork<Piece> {
@@ -21,7 +19,7 @@ export interface CaptionWork<Piece> {
   piece(id: number): Piece | undefined
   /** The piece that is left after the last id. */
   rest?(): Piece | undefined
-  caption(result: SearchResult): Caption
+  caption(result: SearchResult): Caption<Piece>
 }
 
 /**
@@ -29,14 +27,14 @@ export interface CaptionWork<Piece> {
  * first on. Where the work or `signal` fails it, all readers and `await` get the error or the signal's reason. As
  * `await` reads it, an async function cannot return one without waiting for its end.
  */
-export class CaptionStream<Piece> implements PromiseLike<Caption>, AsyncIterable<Piece> {
+export class CaptionStream<Piece> implements PromiseLike<Caption<Piece>>, AsyncIterable<Piece> {
   private readonly work: CaptionWork<Piece>
   private readonly signal: AbortSignal | undefined
   private readonly pieces: Piece[] = []
   private searching: Searching | undefined
   /** The step in progress, shared by all who wait. */
   private stepping: Promise<void> | undefined
-  private outcome: { caption: Caption } | { error: unknown } | undefined
+  private outcome: { caption: Caption<Piece> } | { error: unknown } | undefined
 
   constructor(work: CaptionWork<Piece>, signal?: AbortSignal) {
     this.work = work
@@ -44,8 +42,8 @@ export class CaptionStream<Piece> implements PromiseLike<Caption>, AsyncIterable
   }
 
   // Promises begin with the first demand, so one that nobody asked for cannot be rejected unheard.
-  then<A = Caption, B = never>(
-    onCaption?: ((caption: Caption) => A | PromiseLike<A>) | null,
+  then<A = Caption<Piece>, B = never>(
+    onCaption?: ((caption: Caption<Piece>) => A | PromiseLike<A>) | null,
     onError?: ((error: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
     return this.finish().then(onCaption, onError)
@@ -59,7 +57,7 @@ export class CaptionStream<Piece> implements PromiseLike<Caption>, AsyncIterable
     }
   }
 
-  private async finish(): Promise<Caption> {
+  private async finish(): Promise<Caption<Piece>> {
     while (!this.outcome) await this.advance()
     if ('error' in this.outcome) throw this.outcome.error
     return this.outcome.caption

@@ -32,7 +32,7 @@ export class Decoder implements StepDecoder<Cache> {
     this.read = read ?? new Float32Array(executor.io('startDecoding', 'read', { B: 1 }).length)
   }
 
-  /** Tokens that a caption may have, the first included. */
+  /** Ids that may be chosen for a caption: each is decoded behind all before it, the first behind BOS. */
   get maximumLength(): number {
     return this.executor.maximum('decodeNext', 'N')
   }

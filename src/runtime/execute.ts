@@ -168,9 +168,7 @@ export class Executor {
         const ok = Number.isInteger(value) && value >= 1 && value <= max
         requireThat(ok, `plan ${planName}`, `${symbol} must be a whole number from 1 to ${max}`, value)
       }
-      const resolve = (arg: Arg) =>
-        typeof arg === 'number' ? arg : typeof arg === 'string' ? evaluate(arg, symbols) : bound.at[arg.at]
-      bound.args = plan.calls.map((call) => call.a.map(resolve))
+      bound.args = plan.calls.map((call) => call.a.map((arg) => resolveArg(arg, bound.at, symbols)))
       bound.symbolsKey = key
     }
     try {
@@ -222,6 +220,12 @@ export class Executor {
     const width = buffer.dtype === 't2' ? 1 : elementBytes(buffer.dtype)
     return this.kernels.view(buffer.dtype, at, bytes / width)
   }
+}
+
+/** What a kernel gets for an argument; `at` are the addresses of the buffers. */
+export function resolveArg(arg: Arg, at: readonly number[], symbols: Symbols): number {
+  if (typeof arg === 'object') return at[arg.at] + (arg.plus ?? 0)
+  return typeof arg === 'number' ? arg : evaluate(arg, symbols)
 }
 
 function bytesAt(buffer: PlanBuffer, symbols: Symbols): number {

@@ -78,7 +78,14 @@ export class EpisodicMemory {
     return this.ledger.size
   }
 
-  /** Labels by id, oldest first. */
+  /** What is remembered under an id. Throws a RangeError where nothing is. */
+  entry(id: string): MemoryEntry {
+    const entry = this.ledger.get(id)
+    requireThat(entry !== undefined, 'memory', 'must have an entry of this id', id)
+    return entry
+  }
+
+  /** Ids and labels, oldest first. */
   list(): { id: string; label: string }[] {
     return Array.from(this.ledger.values(), ({ id, label }) => ({ id, label }))
   }
@@ -103,10 +110,9 @@ export class EpisodicMemory {
 
   /** Takes an entry out of posterior and ledger: the state is what it would be without it. Throws on an unknown id. */
   forget(id: string): void {
-    const entry = this.ledger.get(id)
-    requireThat(entry !== undefined, 'memory', 'must have an entry of this id', id)
+    const { z } = this.entry(id)
     this.ledger.delete(id)
-    if (++this.downdates < REBUILD) this.add(entry.z, -1)
+    if (++this.downdates < REBUILD) this.add(z, -1)
     else this.rebuild()
   }
 

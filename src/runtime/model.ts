@@ -7,17 +7,22 @@ import { exp } from '../base/math.ts'
 import type { Pixels } from '../image/pixels.ts'
 import { CaptionStream, type CaptionWork } from './caption.ts'
 import { Recognition } from './recognition.ts'
-import type { SearchOptions } from './search.ts'
-import type { EncodedImage, EncodedText, Features, ForwardInput, ForwardOutput, ModelInfo, Session } from './session.ts'
+import type {
+  CaptionSearch,
+  EncodedImage,
+  EncodedText,
+  Features,
+  ForwardInput,
+  ForwardOutput,
+  ModelInfo,
+  Session,
+} from './session.ts'
 
-export interface CaptionOptions extends Partial<Pick<SearchOptions, 'maxTokens' | 'beams' | 'temperature' | 'topP' | 'seed'>> {
+export interface CaptionOptions extends CaptionSearch {
   /** Whether pictures like one that was taught read from the memory. Default true. */
   memory?: boolean
   signal?: AbortSignal
 }
-
-/** Greedy, as long as the names and short sentences that a small model says. */
-const CAPTION = { maxTokens: 32, beams: 1, temperature: 0, topP: 1, seed: 0 }
 
 /** `Piece` is what captions come in: ids, or characters. */
 export abstract class Model<Image, Text, Piece> {
@@ -100,14 +105,14 @@ export abstract class Model<Image, Text, Piece> {
 
   /**
    * Says what is in an image: await it for the whole caption, or read its pieces with `for await` as they come (with
-   * beams all at the end). Throws where the model was not trained to caption.
+   * beams all at the end). Fails where the model was not trained to caption.
    */
   caption(image: Image, options: CaptionOptions = {}): CaptionStream<Piece> {
     const { memory = true, signal, ...search } = options
     const start = async () => {
       const picture = await this.encodeImage(image)
       const read = memory && this.recognition ? this.recognition.readFor(picture.feature) : null
-      return this.loaded.caption(picture, read, { ...CAPTION, ...search })
+      return this.loaded.caption(picture, read, search)
     }
     return new CaptionStream({ start, ...this.pieces() }, signal)
   }

@@ -6,7 +6,7 @@ import { requireKind, requireThat } from '../base/errors.ts'
 import type { Arg, Isa } from '../abi.ts'
 import type { TensorData } from '../base/dtype.ts'
 import { checkPixels, type Pixels } from '../image/pixels.ts'
-import { KEPT, openModelFile, PRIOR, scaleName, type ModelFile, type ModelManifest, type Scope } from '../io/model-file.ts'
+import { KEPT, openModelFile, scaleName, type ModelFile, type ModelManifest, type Scope } from '../io/model-file.ts'
 import type { Tensor } from '../io/safetensors.ts'
 import { decodeHalf } from '../quant/half.ts'
 import { decodeRows } from '../quant/rows.ts'
@@ -82,8 +82,11 @@ export interface FusedPair {
 /** What a session calls outside of plans. */
 const PREPROCESSING = ['resize_bilinear__u8', 'normalize_pixels__u8']
 
-/** A search without what follows from the model. */
-export type CaptionSearch = Omit<SearchOptions, 'end' | 'banned'>
+/** How a caption is searched: greedily and as long as the model has learnt to speak, unless said otherwise. */
+export type CaptionSearch = Partial<Omit<SearchOptions, 'end' | 'banned'>>
+
+/** Where a model states no thresholds. */
+const EVERYTHING: Scope = { image: -Infinity, text: -Infinity, code: -Infinity, weights: { image: 1, text: 0 } }
 
 /** A model on memory of its own. `open` makes one; the entry points wrap it. */
 export class Session {
@@ -92,7 +95,6 @@ export class Session {
   readonly fileBytes: number
   readonly verified: boolean
   private readonly vocabulary: VocabularyMap | undefined
-
   private readonly prior: Tensor | undefined
 
   private constructor(
@@ -128,7 +130,7 @@ export class Session {
       requireThat(stored.length === length, `model file: ${name}`, `must have ${length} elements`, stored.length)
       weight.set(stored as Float32Array)
     }
-    return new Session(executor, vocabulary, file.tensors.get(PRIOR), { manifest: file.manifest, fileBytes: bytes.length, verified })
+    return new Session(executor, vocabulary, file.prior, { manifest: file.manifest, fileBytes: bytes.length, verified })
   }
 
   /** Images that run at once; more are run in parts. */
@@ -159,7 +161,7 @@ export class Session {
 
   /** Everything of one decoded picture. */
   encodeImage(picture: Pixels): EncodedImage {
-    const [feature] = [this.imageFeatures([picture]).data]
+    const feature = this.imageFeatures([picture]).data
     // Outputs stay in memory until the next run.
     const output = (name: string) => this.executor.io('encodeImage', name, { B: 1 }).slice() as Float32Array
     return { feature, tokens: output('vision_tokens'), states: output('image_states') }
@@ -194,8 +196,8 @@ export class Session {
   /** Searches a caption, in ids of GPT-2, for a picture; `read` [C] is what the memory reads for it. */
   *caption(image: EncodedImage, read: Float32Array | null, options: CaptionSearch): Searching {
     const decoder = new Decoder(this.executor, image.states, read)
-    const { maxTokens, beams } = options
-    const most = decoder.maximumLength - 1
+    const most = decoder.maximumLength
+    const { maxTokens = most, beams = 1, temperature = 0, topP = 1, seed = 0 } = options
     requireThat(maxTokens <= most, 'caption', `maxTokens must be at most ${most}`, maxTokens)
     const widest = decoder.maximumWidth
     requireThat(beams <= widest, 'caption', `beams must be at most ${widest}`, beams)
@@ -204,7 +206,7 @@ export class Session {
     const banned = this.vocabulary ? [this.vocabulary.size - 1] : []
     const { logits, columns, caches } = decoder.step([end], 0, [])
     const start = { logits, columns, cache: caches[0], position: 1 }
-    const searching = search(decoder, start, { ...options, end, banned })
+    const searching = search(decoder, start, { maxTokens, beams, temperature, topP, seed, end, banned })
     const idOf = (row: number) => this.vocabulary?.id(row) ?? row
     for (;;) {
       const { value, done } = searching.next()
@@ -215,14 +217,18 @@ export class Session {
 
   /** What an episodic memory of this model is made from. Throws where the model was trained without one. */
   get memoryOptions(): MemoryOptions {
-    requireThat(this.prior !== undefined && this.canFuse, 'memory', 'must be asked of a model that was trained with one')
+    requireThat(
+      this.prior !== undefined && this.canFuse,
+      'memory',
+      'must be asked of a model that was trained with one',
+    )
     const { shape, data } = this.prior
     return { prior: data as Float32Array, slots: shape[0], channels: shape[1] }
   }
 
   /** Thresholds of recognition; where the model states none, everything that was taught is in scope. */
   get scope(): Scope {
-    return this.manifest.scope ?? { image: -1, text: -1, code: -1, weights: { image: 1, text: 0 } }
+    return this.manifest.scope ?? EVERYTHING
   }
 
   private writeTexts(texts: readonly ArrayLike<number>[]): Record<string, number> {

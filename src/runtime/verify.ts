@@ -127,6 +127,10 @@ function verifyArg(plan: Plan, arg: Arg, where: string): void {
   if (typeof arg === 'object') {
     const ok = Number.isInteger(arg.at) && arg.at >= 0 && arg.at < plan.buffers.length
     requireThat(ok, where, `must be one of ${plan.buffers.length} buffers`, arg.at)
+    const { bytes } = plan.buffers[arg.at]
+    const { plus = 0 } = arg
+    const within = Number.isInteger(plus) && plus >= 0 && plus % 4 === 0 && (plus === 0 || plus < bytes)
+    requireThat(within, where, `must lie at whole words within ${bytes} bytes`, plus)
   } else if (typeof arg === 'string') {
     const value = evaluate(arg, plan.symbols)
     requireThat(Number.isSafeInteger(value), where, 'must be a whole number at the largest symbols', value)

@@ -18,24 +18,45 @@ function bytesOf(id: number): Uint8Array {
   return typeof stored === 'string' ? UTF8.encode(stored) : Uint8Array.from(stored)
 }
 
-/** One text that arrives id by id. Bytes that are no UTF-8 become U+FFFD; EOS is skipped. */
+/**
+ * One text that arrives id by id, without the prefix that the tokenizer put before it (tokenizer.ts). Bytes that are no
+ * UTF-8 become U+FFFD; EOS is skipped.
+ */
 export class TextStream {
   private readonly decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+  private readonly prefix: string
+  /** The beginning of the text while it may yet become the prefix; undefined once that is settled. */
+  private held: string | undefined = ''
+
+  constructor(prefix = '') {
+    this.prefix = prefix
+  }
 
   /** The characters that this id completes, '' where it ends within the first of them. */
   push(id: number): string {
-    return this.decoder.decode(bytesOf(id), { stream: true })
+    const characters = this.decoder.decode(bytesOf(id), { stream: true })
+    if (this.held === undefined) return characters
+    this.held += characters
+    return this.prefix.startsWith(this.held) && this.held !== this.prefix ? '' : this.release()
   }
 
-  /** U+FFFD for a character that was left unfinished, else ''. The next text may follow. */
+  /** What was held back, and U+FFFD for a character that was left unfinished, else ''. The next text may follow. */
   end(): string {
-    return this.decoder.decode()
+    const rest = this.release() + this.decoder.decode()
+    this.held = ''
+    return rest
+  }
+
+  private release(): string {
+    const { held = '', prefix } = this
+    this.held = undefined
+    return held.startsWith(prefix) ? held.slice(prefix.length) : held
   }
 }
 
-/** The text of ids. */
-export function decodeIds(ids: Iterable<number>): string {
-  const stream = new TextStream()
+/** The text of ids, without the prefix. */
+export function decodeIds(ids: Iterable<number>, prefix = ''): string {
+  const stream = new TextStream(prefix)
   let text = ''
   for (const id of ids) text += stream.push(id)
   return text + stream.end()

@@ -3,18 +3,20 @@
  * training texts. Metrics are taken on the result, not on the checkpoint.
  */
 import { createHash } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
 import type { Plan, PlanBuffer } from '../abi.ts'
 import { exp } from '../base/math.ts'
-import { message, requireThat } from '../base/errors.ts'
+import { requireThat } from '../base/errors.ts'
 import { size } from '../base/shape.ts'
 import type { Graph } from '../graph/graph.ts'
 import { readCheckpoint } from '../io/checkpoint.ts'
-import { KEPT, modelMetadata, scaleName, type ModelManifest } from '../io/model-file.ts'
+import { KEPT, modelMetadata, PRIOR, scaleName, type ModelManifest, type Scope } from '../io/model-file.ts'
 import { sealSafetensors, tensorOf, type Container, type Tensor } from '../io/safetensors.ts'
 import { KERNELS } from '../kernels.ts'
-import { encodeImageGraph, encodeTextGraph } from '../model/bitgen.ts'
+import { inferenceGraphs } from '../model/bitgen.ts'
 import type { ModelConfig } from '../model/config.ts'
 import { parameters } from '../model/init.ts'
+import type { LossWeights } from '../model/objective.ts'
 import { lower } from '../plan/lower.ts'
 import { encodeHalf } from '../quant/half.ts'
 import { encodeRows } from '../quant/rows.ts'
@@ -26,7 +28,7 @@ import type { TrainConfig } from './config.ts'
 import { trainingRecord } from './record.ts'
 import type { RunState } from './run.ts'
 
-/** Images and texts that a model takes at once; more are run in parts. */
+/** Images, texts and hypotheses of a caption that a model takes at once; images and texts beyond are run in parts. */
 const BATCH = 8
 
 export interface ExportOptions {
@@ -34,6 +36,8 @@ export interface ExportOptions {
   kernels?: Kernels
   /** Figures by set, for the manifest. */
   results?: ModelManifest['results']
+  /** Thresholds of recognition; null, the default, where they were not measured. */
+  scope?: Scope | null
 }
 
 /**
@@ -41,7 +45,7 @@ export interface ExportOptions {
  * none of a training run or lacks a parameter; and where no kernels work here.
  */
 export async function exportModel(checkpointPath: string, options: ExportOptions = {}): Promise<Uint8Array> {
-  const { kernels = await loadKernels({ sources: KERNELS }), results = {} } = options
+  const { kernels = await loadKernels({ sources: KERNELS }), results = {}, scope = null } = options
   const checkpoint = readCheckpoint(checkpointPath)
   const { kind } = checkpoint.metadata
   requireThat(kind === 'checkpoint', checkpointPath, 'must be a checkpoint of a training run', kind)
@@ -50,13 +54,16 @@ export async function exportModel(checkpointPath: string, options: ExportOptions
   const progress = JSON.parse(checkpoint.metadata.progress) as RunState
   const kept = new VocabularyMap(checkpoint.tensors.get(KEPT)!.data as Int32Array)
   const model = { ...trained, vocabulary: kept.size }
-  const graphs = [encodeImageGraph(model), encodeTextGraph(model)]
+  const graphs = trainedGraphs(model, config.losses)
   const values = parameterValues(graphs, checkpoint, kept, checkpointPath)
+  // A caption has as many ids as the longest text of training behind its BOS: no later position was learnt.
+  const N = Math.min(config.maxTokens, model.maxLength) - 1
+  const symbols = { B: BATCH, T: model.maxLength, L: N - 1, N }
 
   const tensors = new Map<string, Tensor>([[KEPT, tensorOf(kept.kept)]])
+  if (hasMemory(config.losses)) tensors.set(PRIOR, parameter(checkpoint, PRIOR, checkpointPath))
   const plans: Plan[] = []
   for (const graph of graphs) {
-    const symbols = { B: BATCH, T: model.maxLength }
     const prepare = lower(graph, { symbols, deterministic: true, part: 'prepare' })
     const run = lower(graph, { symbols, deterministic: true, part: 'run' })
     const executor = new Executor(kernels, [prepare])
@@ -69,7 +76,7 @@ export async function exportModel(checkpointPath: string, options: ExportOptions
     }
     plans.push(run)
   }
-  const logTemperature = checkpoint.tensors.get('itc.log_temperature')!.data[0] as number
+  const logTemperature = parameter(checkpoint, 'itc.log_temperature', checkpointPath).data[0] as number
   const manifest: ModelManifest = {
     name: config.name,
     config: { ...model },
@@ -79,7 +86,8 @@ export async function exportModel(checkpointPath: string, options: ExportOptions
     channels: model.channels,
     temperature: exp(logTemperature),
     logTemperature,
-    parameters: countByPart(graphs),
+    scope,
+    parameters: countByPart(graphs, tensors.get(PRIOR)),
     training: trainingRecord(checkpointPath, progress.step, config),
     data: JSON.parse(checkpoint.metadata.source) as ModelManifest['data'],
     results,
@@ -88,18 +96,38 @@ export async function exportModel(checkpointPath: string, options: ExportOptions
   return sealSafetensors(tensors, modelMetadata(manifest, plans, sha256), sha256)
 }
 
+/** The entry points that a run with these losses has trained. */
+function trainedGraphs(model: ModelConfig, { itm, text }: LossWeights): Graph[] {
+  const trained: Record<string, boolean> = { fuse: itm > 0, startDecoding: text > 0, decodeNext: text > 0 }
+  return inferenceGraphs(model).filter(({ name }) => trained[name] ?? true)
+}
+
+/** Whether the memory was trained, by its own loss or by texts that read it. Its codes come with the matching's pass. */
+function hasMemory({ itm, text, memory }: LossWeights): boolean {
+  return itm > 0 && (text > 0 || memory > 0)
+}
+
+/** Sizes of the parameters of all graphs, by name. */
+function parameterSizes(graphs: readonly Graph[]): Map<string, number> {
+  return new Map(graphs.flatMap(parameters).map(({ name, shape }) => [name!, size(shape)]))
+}
+
+function parameter({ tensors }: Container, name: string, path: string): Tensor {
+  const tensor = tensors.get(name)
+  requireThat(tensor !== undefined, path, `must hold the parameter ${name}`)
+  return tensor
+}
+
 /** Parameters of the graphs by name, the vocabulary table pruned. */
 function parameterValues(
   graphs: readonly Graph[],
-  { tensors }: Container,
+  checkpoint: Container,
   kept: VocabularyMap,
   path: string,
 ): Map<string, Float32Array> {
-  const values = graphs.flatMap(parameters).map(({ name, shape }): [string, Float32Array] => {
-    const tensor = tensors.get(name!)
-    if (!tensor) throw new RangeError(message(path, `must hold the parameter ${name}`))
-    const data = tensor.data as Float32Array
-    return [name!, data.length === size(shape) ? data : prunedTable(data, tensor.shape[1], kept)]
+  const values = Array.from(parameterSizes(graphs), ([name, length]): [string, Float32Array] => {
+    const { shape, data } = parameter(checkpoint, name, path) as Tensor & { data: Float32Array }
+    return [name, data.length === length ? data : prunedTable(data, shape[1], kept)]
   })
   return new Map(values)
 }
@@ -121,25 +149,34 @@ function prunedTable(table: Float32Array, C: number, kept: VocabularyMap): Float
   return pruned
 }
 
-/** Matrices as int8 rows, tables that are added to activations as f16, vectors as f32, packed codes as they are. */
+/**
+ * Stores a weight of a plan: matrices as int8 rows, tables that are added to activations as f16, vectors as f32, packed
+ * codes as they are. Throws where another plan means something else by its name.
+ */
 function store(tensors: Map<string, Tensor>, { name, dtype, shape }: PlanBuffer, data: Float32Array): void {
   const sizes = shape as number[]
   const [N, K] = [sizes[0], sizes.slice(1).reduce((product, dim) => product * dim, 1)]
   const isTable = /pos_embedding|position_embeddings|cls_token/.test(name!)
-  if (dtype !== 'f32') tensors.set(name!, tensorOf(data))
-  else if (sizes.length === 1) tensors.set(name!, tensorOf(data, sizes))
-  else if (isTable) tensors.set(name!, tensorOf(encodeHalf(data), sizes))
+  const set = (key: string, tensor: Tensor) => {
+    const same = isDeepStrictEqual(tensors.get(key) ?? tensor, tensor)
+    requireThat(same, `export: ${key}`, 'must be the same in every plan')
+    tensors.set(key, tensor)
+  }
+  if (dtype !== 'f32') set(name!, tensorOf(data))
+  else if (sizes.length === 1) set(name!, tensorOf(data, sizes))
+  else if (isTable) set(name!, tensorOf(encodeHalf(data), sizes))
   else {
     const { codes, scales } = encodeRows(data, N, K)
-    tensors.set(name!, tensorOf(codes, [N, K]))
-    tensors.set(scaleName(name!), tensorOf(scales))
+    set(name!, tensorOf(codes, [N, K]))
+    set(scaleName(name!), tensorOf(scales))
   }
 }
 
 /** Numbers of parameters by the part of the model that their names begin with, the embeddings apart. */
-function countByPart(graphs: readonly Graph[]): Record<string, number> {
+function countByPart(graphs: readonly Graph[], prior: Tensor | undefined): Record<string, number> {
   const parts: Record<string, number> = {}
-  const counted = new Map(graphs.flatMap(parameters).map((p) => [p.name!, size(p.shape)]))
+  const counted = parameterSizes(graphs)
+  if (prior) counted.set(PRIOR, prior.data.length)
   for (const [name, count] of counted) {
     const part = /^text\.(token|pos)_embedding/.test(name) ? 'text embeddings' : name.split('.')[0]
     parts[part] = (parts[part] ?? 0) + count

@@ -2,10 +2,10 @@
  * Runs a plan with every buffer on its own between guard zones, and one of them flush with the end of memory: a kernel
  * that writes outside changes a guard, one that reads or writes past the last byte traps.
  */
-import { roundUp, type Arg, type KernelEntry, type Plan } from '../../src/abi.ts'
+import { roundUp, type KernelEntry, type Plan } from '../../src/abi.ts'
 import { elementBytes, view } from '../../src/base/dtype.ts'
 import { errorText } from '../../src/base/errors.ts'
-import { evaluate } from '../../src/base/shape.ts'
+import { resolveArg } from '../../src/runtime/execute.ts'
 import type { Kernels } from '../../src/runtime/kernels.ts'
 
 /** Longer than any vector step or block that a kernel could write too much at once. */
@@ -64,13 +64,11 @@ export function runGuarded(
     memory.set(new Uint8Array(aligned), at[i])
   })
   const used = new Set<KernelEntry>()
-  const resolve = (arg: Arg) =>
-    typeof arg === 'number' ? arg : typeof arg === 'string' ? evaluate(arg, plan.symbols) : at[arg.at]
   for (const { k, a } of plan.calls) {
     const entry = kernels.entry(k, plan.deterministic)
     used.add(entry)
     try {
-      kernels.function(entry)(...a.map(resolve))
+      kernels.function(entry)(...a.map((arg) => resolveArg(arg, at, plan.symbols)))
     } catch (cause) {
       const where = last === null ? '' : ` with ${label(last)} at the end of memory`
       throw new Error(`${plan.name}: ${entry.name} must not trap${where}, got ${errorText(cause)}`, { cause })

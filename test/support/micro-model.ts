@@ -9,11 +9,14 @@ import { size } from '../../src/base/shape.ts'
 import { saveCheckpoint } from '../../src/io/checkpoint.ts'
 import { KEPT } from '../../src/io/model-file.ts'
 import { tensorOf, type Tensor } from '../../src/io/safetensors.ts'
-import { encodeImageGraph, encodeTextGraph } from '../../src/model/bitgen.ts'
+import { Builder } from '../../src/graph/builder.ts'
+import { inferenceGraphs } from '../../src/model/bitgen.ts'
 import { modelConfig } from '../../src/model/config.ts'
+import { memoryPrior } from '../../src/model/heads.ts'
 import { initialValue, parameters } from '../../src/model/init.ts'
+import type { LossWeights } from '../../src/model/objective.ts'
 import { trainConfig } from '../../src/train/config.ts'
-import { exportModel } from '../../src/train/export.ts'
+import { exportModel, type ExportOptions } from '../../src/train/export.ts'
 import { VocabularyMap } from '../../src/text/vocabulary.ts'
 import { Stream, USE } from '../../src/base/rng.ts'
 import { builtModule } from './kernels.ts'
@@ -22,7 +25,7 @@ import { builtModule } from './kernels.ts'
 export const MICRO_IDS = Array.from({ length: 40 }, (_, i) => 200 + 7 * i)
 const KEPT_IDS = new VocabularyMap(MICRO_IDS)
 
-/** All kinds of weights, few of them: a stem, ternary blocks in both towers and one of fusion, a pruned vocabulary. */
+/** All kinds of weights, few of them: a stem, ternary blocks of every part, a pruned vocabulary. */
 const MICRO = modelConfig('nano', {
   vocabulary: KEPT_IDS.size,
   channels: 32,
@@ -30,6 +33,8 @@ const MICRO = modelConfig('nano', {
   ffn: 64,
   textLayers: 2,
   fusionLayers: 1,
+  decoderLayers: 1,
+  slots: 8,
   maxLength: 12,
   image: 32,
   vision: { hidden: 32, depth: 1, heads: 2, stem: [8, 16, 24], storedImage: 32 },
@@ -38,9 +43,17 @@ const MICRO = modelConfig('nano', {
 /** Longest text that the micro model takes, and the length of its vectors. */
 export const [MICRO_LENGTH, MICRO_CHANNELS] = [MICRO.maxLength, MICRO.channels]
 
-/** The bytes of its file; the same at every call. */
-export async function microModel(): Promise<Uint8Array> {
-  const graphs = [encodeImageGraph(MICRO), encodeTextGraph(MICRO)]
+/** Losses of a run that trains retrieval alone: its model cannot match, caption or be taught. */
+export const RETRIEVAL: Partial<LossWeights> = { itm: 0, text: 0, memory: 0 }
+
+/** The bytes of its file, as a run with these losses leaves it (default: all parts); the same at every call. */
+export async function microModel(
+  losses: Partial<LossWeights> = {},
+  options: Pick<ExportOptions, 'scope'> = {},
+): Promise<Uint8Array> {
+  const memory = new Builder('memory')
+  memoryPrior(memory, MICRO)
+  const graphs = [...inferenceGraphs(MICRO), memory.graph]
   const tensors = new Map<string, Tensor>([
     [KEPT, tensorOf(KEPT_IDS.kept)],
     ['itc.log_temperature', tensorOf(Float32Array.of(-2.5))],
@@ -59,6 +72,7 @@ export async function microModel(): Promise<Uint8Array> {
       data: { images: '.', train: '.', validation: '.' },
       output: '.',
       steps: 1,
+      losses,
     },
     '.',
   )
@@ -71,7 +85,10 @@ export async function microModel(): Promise<Uint8Array> {
   }
   const folder = mkdtempSync(join(tmpdir(), 'bitgen-micro-'))
   try {
-    return exportModel(saveCheckpoint(folder, 0, tensors, metadata), { kernels: await builtModule('scalar') })
+    return exportModel(saveCheckpoint(folder, 0, tensors, metadata), {
+      kernels: await builtModule('scalar'),
+      ...options,
+    })
   } finally {
     rmSync(folder, { recursive: true })
   }
