@@ -9,6 +9,7 @@ import * as assert from 'uvu/assert'
 import { CaptionStream, type Caption, type CaptionWork } from '../src/runtime/caption.ts'
 import type { Searching } from '../src/runtime/search.ts'
 
+const MODULE = new URL('../src/runtime/caption.ts', import.meta.url).href
 const RESULT = { ids: [1, 2, 3, 4], logProbability: -2, finished: true }
 const CAPTION: Caption<string> = { ...RESULT, text: 'done' }
 const PIECES = ['<1>', '<3>', '<4>', '<rest>']
@@ -234,7 +235,7 @@ test('failures reach every reader once the pieces before are read, and nobody el
 
 test('a process ends by itself, with captions read, left and never asked for', () => {
   const script = `
-    import { CaptionStream } from './src/runtime/caption.ts'
+    const { CaptionStream } = await import(${JSON.stringify(MODULE)})
     const make = (start) => new CaptionStream({ start, piece: (id) => id, caption: (result) => result })
     const ids = function* () { yield 1; yield null; yield 2; return { ids: [1, 2], logProbability: 0, finished: true } }
     make(() => { throw new Error('never asked for') })

@@ -52,7 +52,7 @@ for (const [name, vision] of [
     const config = configOf(`from ${name}`, vision, 2)
     const trainer = new Trainer(kernels, config, await loadTrainData(kernels, config))
     trainer.setParameters(readModelFile(bytes))
-    const started = trainer.validationFeatures()
+    const started = trainer.validation.features()
     const file = await BitGen.load(bytes)
     const { images, pixels } = trainer.data.validation
     const pictures = images.map((_, i) => ({ data: pixels(i), width: 32, height: 32, channels: 3 as const }))

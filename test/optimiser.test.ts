@@ -94,9 +94,10 @@ test('a batch with a feature that is not finite does not enter the queue', () =>
     image: b.state('image', [4, C]),
     ids: b.state('ids', [4], 'i32'),
     next: b.state('next', [1], 'i32'),
+    samples: null,
     filled: b.state('filled', [1], 'i32'),
   }
-  enqueue(b, queue, b.input('t', [2, C]), b.input('i', [2, C]), b.input('new', [2], 'i32'))
+  enqueue(b, queue, b.input('t', [2, C]), b.input('i', [2, C]), b.input('new', [2], 'i32'), null)
   const states = { text: Array(4 * C).fill(1), image: Array(4 * C).fill(2), ids: [5, 6, 7, 8], next: [3], filled: [3] }
   const batch = { t: Array(2 * C).fill(3), i: Array(2 * C).fill(4), new: [9, 10] }
   for (const after of results(b.graph, { ...states, ...batch }, Object.keys(states))) {

@@ -1,6 +1,7 @@
 /**
  * The search over captions, on toy decoders whose logits follow from the ids before: against all sequences, against a
  * beam search written plainly without an early end, and samples against the distribution they are drawn from.
+ * Longer than 300 lines because the searches that judge it are written out here.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'

@@ -54,7 +54,7 @@ const VARIANTS = [
   // So slow that the first evaluation stays the best: a resumed run must know of it.
   {
     name: 'accumulation, no progress',
-    overrides: { accumulate: 2, batch: 4, imageContrast: 0, evaluateEvery: 3, rate: 1e-8 },
+    overrides: { accumulate: 2, batch: 4, losses: { imageContrast: 0 }, evaluateEvery: 3, rate: 1e-8 },
     every: 5,
   },
 ]

@@ -31,6 +31,7 @@ const OPTIONS: StepOptions = {
   episode: 3,
   labelSmoothing: 0.1,
   freeze: [],
+  cachedTower: false,
   clip: 1,
   accumulate: 1,
 }

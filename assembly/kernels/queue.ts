@@ -5,16 +5,18 @@
 import { bytes, sum } from '../lib/lanes'
 
 /**
- * Writes text and image features [B,C] and ids [B] to the rows next, next + 1, ... of the queue (mod Q), then advances
+ * Writes text and image features [B,C], ids [B] and, where given, samples [B] to the rows next, next + 1, ... of the queue (mod Q), then advances
  * `next` and `filled`. A batch with a feature that is not finite is not taken: it would spoil every later step.
  */
 export function enqueue__f32(
   textAt: usize,
   imageAt: usize,
   idsAt: usize,
+  samplesAt: usize,
   queueTextAt: usize,
   queueImageAt: usize,
   queueIdsAt: usize,
+  queueSamplesAt: usize,
   nextAt: usize,
   filledAt: usize,
   B: i32,
@@ -30,6 +32,7 @@ export function enqueue__f32(
     memory.copy(queueTextAt + bytes(row * C), textAt + bytes(r * C), bytes(C))
     memory.copy(queueImageAt + bytes(row * C), imageAt + bytes(r * C), bytes(C))
     store<i32>(queueIdsAt + bytes(row), load<i32>(idsAt + bytes(r)))
+    if (samplesAt) store<i32>(queueSamplesAt + bytes(row), load<i32>(samplesAt + bytes(r)))
   }
   store<u32>(nextAt, (next + <u32>B) % <u32>Q)
   store<i32>(filledAt, min(Q, load<i32>(filledAt) + B))

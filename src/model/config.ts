@@ -61,16 +61,35 @@ const VIT_TINY: VisionConfig = {
 }
 
 const VIT_NANO: VisionConfig = {
-  hidden: 128,
+  ...VIT_TINY,
   depth: 4,
-  heads: 4,
   mlpRatio: 2,
   patch: 16,
   stem: [24, 48, 96, 192],
-  linear: 'ternary',
   stemLinear: 'f32',
   storedImage: 64,
 }
+
+/** As published with DINOv2 (arXiv 2304.07193); `linear: 'int8'` rounds their weights to 8 bits a row. */
+const DINOV2_SMALL: VisionConfig = {
+  ...VIT_TINY,
+  hidden: 384,
+  depth: 12,
+  heads: 6,
+  linear: 'f32',
+  stemLinear: 'f32',
+  storedImage: 518,
+}
+
+/** Vision towers by name. */
+export const TOWERS = {
+  'vit-nano': VIT_NANO,
+  'vit-tiny': VIT_TINY,
+  'dinov2-small': DINOV2_SMALL,
+  'dinov2-base': { ...DINOV2_SMALL, hidden: 768, heads: 12 },
+} as const satisfies Record<string, VisionConfig>
+
+export type TowerName = keyof typeof TOWERS
 
 /** The published card. */
 const TINY: ModelConfig = {
@@ -98,16 +117,22 @@ export const PRESETS = {
 
 export type PresetName = keyof typeof PRESETS
 
-type Overrides = Partial<Omit<ModelConfig, 'vision'>> & { vision?: Partial<VisionConfig> }
+/** `vision` is a tower by name, or keys that differ from those of the preset's tower, or of the one that it names. */
+type Overrides = Partial<Omit<ModelConfig, 'vision'>> & {
+  vision?: TowerName | (Partial<VisionConfig> & { tower?: TowerName })
+}
 
 /** A preset with some keys replaced; throws where a key is unknown or a value does not fit. */
 export function modelConfig(preset: PresetName, overrides: Overrides = {}): ModelConfig {
   const base: ModelConfig | undefined = PRESETS[preset]
   requireThat(base !== undefined, 'model', `must be one of ${Object.keys(PRESETS).join(', ')}`, preset)
-  const { vision, ...rest } = overrides
+  const { vision = {}, ...rest } = overrides
   requireKnown('model', rest, base)
-  requireKnown('model.vision', vision ?? {}, base.vision)
-  const config = { ...base, ...rest, vision: { ...base.vision, ...vision } }
+  const { tower, ...keys } = typeof vision === 'string' ? { tower: vision } : vision
+  const known: VisionConfig | undefined = tower === undefined ? base.vision : TOWERS[tower]
+  requireThat(known !== undefined, 'model.vision.tower', `must be one of ${Object.keys(TOWERS).join(', ')}`, tower)
+  requireKnown('model.vision', keys, known)
+  const config = { ...base, ...rest, vision: { ...known, ...keys } }
   checkConfig(config)
   return config
 }

@@ -56,10 +56,15 @@ export interface ContrastLosses {
   i2t: Value
 }
 
+/** The trained logarithm of the temperature [1]. */
+export function logTemperature(b: Builder): Value {
+  return b.parameter('itc.log_temperature', [1])
+}
+
 /** Losses of features t, i [B,C]; `ids` [B] are images, or concepts. */
 export function contrastLosses(b: Builder, t: Value, i: Value, ids: Value, options: ContrastOptions): ContrastLosses {
   const { queue } = options
-  const logT = b.parameter('itc.log_temperature', [1])
+  const logT = logTemperature(b)
   const mode = options.concepts ? 'concepts' : 'single'
   const direction = (scores: Value, own: Value, keys: Value | undefined) =>
     contrastLoss(

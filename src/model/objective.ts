@@ -92,6 +92,19 @@ export interface Objective {
   report: Map<string, Value>
 }
 
+/** The unimodal side of a batch: what fusion and decoder read, and the contrastive features [B,C]. */
+export function unimodal(
+  b: Builder,
+  config: ModelConfig,
+  { ids, lengths, v }: Pick<Batch, 'ids' | 'lengths' | 'v'>,
+  touched: Value | null = null,
+): { prefix: States; w: Value; textFeatures: Value; imageFeatures: Value } {
+  const prefix = encodePrefix(b, config, { x: embedText(b, config, ids, touched), lengths })
+  const w = encodeImage(b, config, v)
+  const textFeatures = features(b, textProjection(b, config, encodeText(b, config, prefix), lengths))
+  return { prefix, w, textFeatures, imageFeatures: features(b, imageProjection(b, config, w)) }
+}
+
 /** The objective of a batch; `touched` are the marks of the vocabulary rows, where it is trained with them. */
 export function objective(
   b: Builder,
@@ -101,11 +114,7 @@ export function objective(
   touched: Value | null = null,
 ): Objective {
   const { weights } = options
-  const embedded = { x: embedText(b, config, batch.ids, touched), lengths: batch.lengths }
-  const prefix = encodePrefix(b, config, embedded)
-  const w = encodeImage(b, config, batch.v)
-  const textFeatures = features(b, textProjection(b, config, encodeText(b, config, prefix), batch.lengths))
-  const imageFeatures = features(b, imageProjection(b, config, w))
+  const { prefix, w, textFeatures, imageFeatures } = unimodal(b, config, batch, touched)
   const contrast = contrastLosses(b, textFeatures, imageFeatures, batch.concepts, {
     ...options,
     images: weights.imageContrast > 0,

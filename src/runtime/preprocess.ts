@@ -26,11 +26,18 @@ export function resizeImage(executor: Executor, pixels: Pixels, size: number): U
   return executor.kernels.view('u8', at + toAt, out).slice() as Uint8Array
 }
 
-/** Writes row `index` of the input `pixels` [B,3,size,size] of a plan from RGB bytes [size, size, 3]. */
-export function writePixels(executor: Executor, plan: string, rgb: Uint8Array, index: number, symbols: Symbols): void {
+/** Writes row `index` of the input `name` [B,3,size,size] of a plan from RGB bytes [size, size, 3]. */
+export function writePixels(
+  executor: Executor,
+  plan: string,
+  rgb: Uint8Array,
+  index: number,
+  symbols: Symbols,
+  name = 'pixels',
+): void {
   const size = Math.sqrt(rgb.length / 3)
   const at = executor.workspace(rgb.length)
   executor.kernels.view('u8', at, rgb.length).set(rgb)
-  const input = executor.io(plan, 'pixels', symbols)
+  const input = executor.io(plan, name, symbols)
   executor.call('normalize_pixels__u8', at, input.byteOffset + index * rgb.length * 4, size)
 }

@@ -5,9 +5,10 @@
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import * as v from 'valibot'
-import { errorText, message } from '../base/errors.ts'
+import { errorText, message, requireThat } from '../base/errors.ts'
 import { modelConfig, PRESETS, type ModelConfig, type PresetName } from '../model/config.ts'
 import type { LossWeights } from '../model/objective.ts'
+import { SCHEDULES, type ScheduleName } from './schedule.ts'
 
 const whole = (least: number) => v.pipe(v.number(), v.integer(), v.minValue(least))
 const share = v.pipe(v.number(), v.minValue(0), v.maxValue(1))
@@ -41,8 +42,10 @@ export interface TrainConfig {
   data: {
     images: string
     train: string
-    /** For early stopping and tuning; its images must not be in `train`. */
-    validation: string
+    /** For early stopping and tuning; its images must not be in `train`. Without it, a share of `train` is held back. */
+    validation?: string
+    /** That share, of images. */
+    validationShare: number
     /** Digest and attributions of the data, carried into the model file. */
     manifest?: string
   }
@@ -53,6 +56,8 @@ export interface TrainConfig {
   /** Samples of a step are batch x accumulate. */
   batch: number
   accumulate: number
+  /** Where the five numbers behind it come from, unless the configuration has its own. */
+  schedule: ScheduleName
   rate: number
   warmup: number
   floor: number
@@ -72,7 +77,12 @@ export interface TrainConfig {
   readShare: number
   /** Where a text is reconstructed from the image alone: by the picture's first caption, not by the one drawn. */
   firstCaption: boolean
-  /** Beginnings of the names of parameters that stay as they are, such as `vision.`. */
+  /** Safetensors of a published `Dinov2Model` that the vision tower starts from. */
+  towerWeights?: string
+  /**
+   * Beginnings of the names of parameters that stay as they are, such as `vision.`. With the whole tower and without
+   * augmentation, what it makes of a picture is computed once.
+   */
   freeze: string[]
   /** Keys of earlier batches to contrast with; 0: none. */
   queue: number
@@ -91,7 +101,8 @@ export interface TrainConfig {
   augmentation: Augmentation | null
   /** The control: pairs images with captions of other images. */
   shufflePairs: boolean
-  evaluateEvery: number
+  /** Steps from evaluation to evaluation; `epoch`: each picture, or concept, seen about once. */
+  evaluateEvery: number | 'epoch'
   checkpointEvery: number
   /** Evaluations without a better validation recall before training stops; 0: never. */
   patience: number
@@ -115,19 +126,21 @@ const schema = v.strictObject({
   data: v.strictObject({
     images: v.string(),
     train: v.string(),
-    validation: v.string(),
+    validation: v.optional(v.string()),
+    validationShare: v.optional(v.pipe(v.number(), v.gtValue(0), v.ltValue(1)), 0.05),
     manifest: v.optional(v.string()),
   }),
   output: v.string(),
   seed: v.optional(whole(0), 0),
   steps: whole(1),
   batch: v.optional(whole(2), 128),
-  accumulate: v.optional(whole(1), 1),
-  rate: v.optional(positive, 2e-4),
-  warmup: v.optional(whole(0), 1000),
-  floor: v.optional(share, 0.1),
-  weightDecay: v.optional(notNegative, 0.02),
-  decayUntil: v.optional(share, 1),
+  accumulate: v.optional(whole(1), 2),
+  schedule: v.optional(v.picklist(Object.keys(SCHEDULES) as ScheduleName[]), 'card'),
+  rate: v.optional(positive),
+  warmup: v.optional(whole(0)),
+  floor: v.optional(share),
+  weightDecay: v.optional(notNegative),
+  decayUntil: v.optional(share),
   clip: v.optional(positive, 1),
   concepts: v.optional(v.boolean(), false),
   losses: v.optional(
@@ -144,6 +157,7 @@ const schema = v.strictObject({
   episode: v.optional(whole(1), 16),
   readShare: v.optional(share, 0.5),
   firstCaption: v.optional(v.boolean(), false),
+  towerWeights: v.optional(v.string()),
   freeze: v.optional(v.array(v.pipe(v.string(), v.nonEmpty())), []),
   queue: v.optional(whole(0), 4096),
   negatives: v.optional(v.picklist(['batch', 'queue']), 'batch'),
@@ -154,9 +168,9 @@ const schema = v.strictObject({
   centring: v.optional(whole(0), 512),
   augmentation: v.optional(augmentation, {}),
   shufflePairs: v.optional(v.boolean(), false),
-  evaluateEvery: v.optional(whole(1), 200),
+  evaluateEvery: v.optional(v.union([whole(1), v.literal('epoch')]), 'epoch'),
   checkpointEvery: v.optional(whole(1), 100),
-  patience: v.optional(whole(0), 0),
+  patience: v.optional(whole(0), 5),
 })
 
 /** Checks a parsed configuration; paths are taken relative to `folder`. Throws a TypeError that names the key. */
@@ -166,17 +180,28 @@ export function trainConfig(input: unknown, folder: string, where = 'config'): T
     const problems = parsed.issues.map((issue) => `${v.getDotPath(issue) ?? 'top level'}: ${issue.message}`)
     throw new TypeError(message(where, problems.join('; ')))
   }
-  const { model, data, output, ...rest } = parsed.output
+  const { model, data, output, towerWeights, ...rest } = parsed.output
   const { preset, ...overrides } = model
+  const { negatives, queue, losses } = rest
+  const fromQueue = negatives === 'queue'
+  requireThat(
+    !fromQueue || (queue > 0 && losses.itm > 0),
+    `${where}: negatives`,
+    'of the queue need a queue and losses.itm',
+  )
   const at = (path: string) => resolve(folder, path)
+  const ifGiven = (path: string | undefined) => (path === undefined ? undefined : at(path))
   return {
+    ...SCHEDULES[rest.schedule],
     ...rest,
+    towerWeights: ifGiven(towerWeights),
     model: modelConfig(preset, overrides),
     data: {
       images: at(data.images),
       train: at(data.train),
-      validation: at(data.validation),
-      manifest: data.manifest === undefined ? undefined : at(data.manifest),
+      validation: ifGiven(data.validation),
+      validationShare: data.validationShare,
+      manifest: ifGiven(data.manifest),
     },
     output: at(output),
   }

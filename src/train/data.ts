@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { errorText, message, requireThat } from '../base/errors.ts'
+import { shuffle, USE } from '../base/rng.ts'
 import { readCaptions, type CaptionedImage } from '../data/coco.ts'
 import { Quarantine } from '../data/quarantine.ts'
 import { Executor } from '../runtime/execute.ts'
@@ -57,11 +58,7 @@ export async function loadTrainData(
   signal?: AbortSignal,
 ): Promise<TrainData> {
   const { data, model } = config
-  const images = readCaptions(data.train, data.images)
-  const held = readCaptions(data.validation, data.images)
-  const trained = new Set(images.map(({ path }) => path))
-  const shared = held.find(({ path }) => trained.has(path))
-  requireThat(!shared, data.validation, 'must have no image of the training set', shared?.path)
+  const { images, held } = readSets(config)
 
   const tokenizer = { prefix: model.prefix, maxLength: Math.min(config.maxTokens, model.maxLength) }
   const texts = images.flatMap(({ captions, keywords }) => [...captions, ...keywords])
@@ -89,6 +86,27 @@ export async function loadTrainData(
     source: data.manifest === undefined ? null : readSource(data.manifest, train.images),
     sha256: digest([train, validation]),
   }
+}
+
+/** Images to train on and to validate on: two files, or one of which a share is held back, drawn by the seed. */
+function readSets({ data, seed }: TrainConfig): { images: CaptionedImage[]; held: CaptionedImage[] } {
+  const all = readCaptions(data.train, data.images)
+  if (data.validation === undefined) {
+    const count = Math.max(1, Math.round(data.validationShare * all.length))
+    requireThat(
+      count < all.length,
+      data.train,
+      'must have images to train on beside those that are held back',
+      all.length,
+    )
+    const isHeld = new Set(shuffle(all.length, seed, 0, 0, USE.split).subarray(0, count))
+    return { images: all.filter((_, i) => !isHeld.has(i)), held: all.filter((_, i) => isHeld.has(i)) }
+  }
+  const held = readCaptions(data.validation, data.images)
+  const trained = new Set(all.map(({ path }) => path))
+  const shared = held.find(({ path }) => trained.has(path))
+  requireThat(!shared, data.validation, 'must have no image of the training set', shared?.path)
+  return { images: all, held }
 }
 
 /** The set without the images that stand in for bad ones: where every image is asked for, one may not be there twice. */

@@ -1,6 +1,6 @@
 /**
- * Writes a batch into the inputs of a plan (train/step.ts). What a plan does not take, because no loss with a weight
- * needs it, is left out.
+ * Writes the texts of a batch into the inputs of a plan (train/step.ts). What a plan does not take, because no loss with
+ * a weight needs it, is left out.
  */
 import type { TensorData } from '../base/dtype.ts'
 import type { Symbols } from '../base/shape.ts'
@@ -16,6 +16,8 @@ export interface FeedSample {
   readsMemory: boolean
   /** Uniform in [0,1): which text does not match the image, and which image the text. */
   draws: readonly [text: number, image: number]
+  /** What a queue keeps of the sample. */
+  number: number
 }
 
 export interface FeedOptions {
@@ -24,23 +26,28 @@ export interface FeedOptions {
   imageKeys: number
 }
 
-/** Writes all inputs but pixels, and answers the symbols to run with. */
+/**
+ * Writes all inputs but pictures and given negatives, and answers the symbols to run with. `again` are the captions of
+ * samples of the queue that are made again.
+ */
 export function feedTexts(
   executor: Executor,
   plan: string,
   samples: readonly FeedSample[],
   { encode, imageKeys }: FeedOptions,
+  again: readonly string[] = [],
 ): Symbols {
-  const B = samples.length
-  const texts = encode([...samples.map(({ caption }) => caption), ...samples.map(({ target }) => target)])
-  const { T } = texts
-  const targetIds = texts.ids.subarray(B * T)
-  const { rows, targets } = nextTokens(targetIds, texts.lengths.subarray(B), T)
-  const symbols = { B, T, R: rows.length }
-  const inputs: Record<string, ArrayLike<number>> = {
-    ids: texts.ids.subarray(0, B * T),
-    lengths: texts.lengths.subarray(0, B),
+  const [B, X] = [samples.length, again.length]
+  const captions = samples.map(({ caption }) => caption)
+  const { ids, lengths, T } = encode([...captions, ...samples.map(({ target }) => target), ...again])
+  const targetIds = ids.subarray(B * T, 2 * B * T)
+  const { rows, targets } = nextTokens(targetIds, lengths.subarray(B, 2 * B), T)
+  const symbols = { B, T, R: rows.length, X, S: B + X }
+  writeInputs(executor, plan, symbols, {
+    ids: ids.subarray(0, B * T),
+    lengths: lengths.subarray(0, B),
     concepts: samples.map(({ concept }) => concept),
+    samples: samples.map(({ number }) => number),
     draw_text: samples.map(({ draws }) => draws[0]),
     draw_image: samples.map(({ draws }) => draws[1]),
     target_ids: targetIds,
@@ -48,11 +55,22 @@ export function feedTexts(
     targets,
     reads: samples.map(({ readsMemory }) => Number(readsMemory)),
     visible: samples.map(({ readsMemory }) => imageKeys + Number(readsMemory)),
-  }
+    extra_ids: ids.subarray(2 * B * T),
+    extra_lengths: lengths.subarray(2 * B),
+  })
+  return symbols
+}
+
+/** Writes those inputs that the plan has. */
+export function writeInputs(
+  executor: Executor,
+  plan: string,
+  symbols: Symbols,
+  inputs: Record<string, ArrayLike<number>>,
+): void {
   for (const [name, data] of Object.entries(inputs)) {
     if (executor.hasIo(plan, name)) (executor.io(plan, name, symbols) as TensorData).set(data)
   }
-  return symbols
 }
 
 /** Rows of ids [B,T] that are followed by a real token, and those tokens. */

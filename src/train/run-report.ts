@@ -28,7 +28,7 @@ export async function runReport(
   rows: readonly MetricsRow[],
   { baseline = true } = {},
 ): Promise<Report> {
-  const features = trainer.validationFeatures()
+  const features = trainer.validation.features()
   return {
     title: trainer.config.name,
     about: about(trainer, progress, secondsOf(rows)),

@@ -108,13 +108,18 @@ class Run {
     for (const { path, why } of checkpoint?.skipped ?? []) this.options.onNote?.(`skipped ${path}: ${why}`)
     if (checkpoint) this.restore(checkpoint)
     else if (this.options.init) this.trainer.setParameters(this.options.init)
-    else this.trainer.centre()
+    else {
+      this.trainer.setTower()
+      this.trainer.centre()
+    }
     this.metrics.cut(this.progress.step)
     this.metrics.add(startRow(this.progress.step, this.trainer.executor.kernels.manifest.isa))
   }
 
   async loop(signal?: AbortSignal): Promise<RunResult['reason']> {
-    const { steps, evaluateEvery, checkpointEvery } = this.trainer.config
+    const { steps, checkpointEvery } = this.trainer.config
+    const { evaluateEvery: every } = this.trainer.config
+    const evaluateEvery = every === 'epoch' ? this.trainer.stepsPerEpoch : every
     for (;;) {
       // Lets signals and timers in: a step is one long synchronous call.
       await setImmediate()

@@ -13,9 +13,20 @@ export interface Schedule {
   /** Rate at the last step, as a share of the peak. */
   floor: number
   weightDecay: number
-  /** Share of the steps after which weight decay is off; 1: never (the card), 0.5: schedule `bitnet`. */
+  /** Share of the steps after which weight decay is off; 1: never. */
   decayUntil: number
 }
+
+/** What a named schedule says; a run may say otherwise. */
+export type ScheduleShape = Omit<Schedule, 'steps'>
+
+/** `card`: as published. `bitnet`: a higher rate, and no decay in the second half (BitNet b1.58, arXiv 2402.17764). */
+export const SCHEDULES = {
+  card: { rate: 2e-4, warmup: 1000, floor: 0.1, weightDecay: 0.02, decayUntil: 1 },
+  bitnet: { rate: 1e-3, warmup: 1000, floor: 0.1, weightDecay: 0.02, decayUntil: 0.5 },
+} as const satisfies Record<string, ScheduleShape>
+
+export type ScheduleName = keyof typeof SCHEDULES
 
 /** Learning rate of a step; steps count from 1. */
 export function learningRate(s: Schedule, step: number): number {

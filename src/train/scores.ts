@@ -3,7 +3,9 @@
  * (model.md section 9). What no loss with a weight needs is absent.
  */
 import { exp, log } from '../base/math.ts'
+import type { Symbols } from '../base/shape.ts'
 import { matchingAccuracy } from '../evaluate/matching.ts'
+import type { Executor } from '../runtime/execute.ts'
 
 export interface Scores {
   /** The weighted sum. */
@@ -40,6 +42,11 @@ const NUMBERS: Partial<Record<keyof Scores, string>> = {
   tokenAccuracy: 'token_accuracy',
   memoryKlLoss: 'memory',
   memoryUtilization: 'memory_utilization',
+}
+
+/** What the last run of a plan scored. */
+export function scoresOf(executor: Executor, plan: string, symbols: Symbols): Scores {
+  return readScores((name) => (executor.hasIo(plan, name) ? executor.io(plan, name, symbols) : undefined), symbols.B)
 }
 
 /** The scores of a batch of B samples from the outputs of the objective by name. */

@@ -6,19 +6,21 @@ import { log } from '../base/math.ts'
 import type { Dim } from '../base/shape.ts'
 import { Builder } from '../graph/builder.ts'
 import type { Graph, Value } from '../graph/graph.ts'
-import type { ModelConfig } from '../model/config.ts'
-import { visionTokens } from '../model/fusion.ts'
+import { patches, type ModelConfig } from '../model/config.ts'
+import { projectTower, visionTokens } from '../model/fusion.ts'
 import { MEMORY_PRIOR } from '../model/heads.ts'
 import { parameters } from '../model/init.ts'
-import type { Queue } from '../model/losses.ts'
-import { objective, type Batch, type LossWeights, type Objective } from '../model/objective.ts'
+import { logTemperature } from '../model/losses.ts'
+import { objective, unimodal, type Batch, type LossWeights, type Objective } from '../model/objective.ts'
 import { TOKEN_TABLE } from '../model/text.ts'
 import { accumulate, zero } from '../ops/accumulate.ts'
 import { adamw, CONTROL_SIZE } from '../ops/adamw.ts'
 import { clamp } from '../ops/clamp.ts'
+import { drawNegatives } from '../ops/draw_negatives.ts'
 import { markTouched } from '../ops/embedding.ts'
-import { enqueue } from '../ops/enqueue.ts'
+import { enqueue, type QueueState } from '../ops/enqueue.ts'
 import { globalNorm } from '../ops/global_norm.ts'
+import { matmul } from '../ops/matmul.ts'
 import { backward } from '../plan/backward.ts'
 
 export interface StepOptions {
@@ -34,10 +36,15 @@ export interface StepOptions {
   labelSmoothing: number
   /** Beginnings of the names of parameters that stay as they are. */
   freeze: readonly string[]
+  /** Pictures come as what the (frozen) vision tower made of them: input `tower` [B,1+P,hidden] instead of `pixels`. */
+  cachedTower: boolean
   clip: number
   /** Micro-batches of a step. */
   accumulate: number
 }
+
+/** Name of the plan of drawGraph. */
+export const DRAW_PLAN = 'drawNegatives'
 
 /** Bounds of the temperature, clamped after every step. */
 const TEMPERATURE = [0.01, 1]
@@ -70,32 +77,38 @@ interface Forward extends Objective {
   /** By the id of the parameter. */
   gradients: Map<number, Value>
   touched: Value | null
-  queue: QueueStates | null
-}
-
-interface QueueStates extends Queue {
-  next: Value
+  queue: QueueState | null
+  /** [B] i32: what the queue keeps of each sample. */
+  samples: Value | null
 }
 
 /** The inputs that stand for the samples of a batch of `rows`: ids, lengths, vision tokens. */
-function samples(b: Builder, config: ModelConfig, rows: Dim, prefix = ''): Pick<Batch, 'ids' | 'lengths' | 'v'> {
+function samples(
+  b: Builder,
+  config: ModelConfig,
+  { cachedTower }: Pick<StepOptions, 'cachedTower'>,
+  rows: Dim,
+  prefix = '',
+): Pick<Batch, 'ids' | 'lengths' | 'v'> {
+  const tower = () => b.input(`${prefix}tower`, [rows, 1 + patches(config), config.vision.hidden])
+  const pixels = () => b.input(`${prefix}pixels`, [rows, 3, config.image, config.image])
   return {
     ids: b.input(`${prefix}ids`, [rows, 'T'], 'i32'),
     lengths: b.input(`${prefix}lengths`, [rows], 'i32'),
-    v: visionTokens(b, config, b.input(`${prefix}pixels`, [rows, 3, config.image, config.image])),
+    v: cachedTower ? projectTower(b, config, tower()) : visionTokens(b, config, pixels()),
   }
 }
 
 /** The batch of a step as inputs. Numbers of samples and targets are symbols: B, X made again, R targets. */
-function batchInputs(b: Builder, config: ModelConfig, { negatives }: Pick<StepOptions, 'negatives'>): Batch {
-  const given = negatives === 'queue'
+function batchInputs(b: Builder, config: ModelConfig, options: Pick<StepOptions, 'negatives' | 'cachedTower'>): Batch {
+  const given = options.negatives === 'queue'
   const [dtype, prefix] = given ? (['i32', 'negative'] as const) : (['f32', 'draw'] as const)
   const pair = { text: b.input(`${prefix}_text`, ['B'], dtype), image: b.input(`${prefix}_image`, ['B'], dtype) }
   return {
-    ...samples(b, config, 'B'),
+    ...samples(b, config, options, 'B'),
     concepts: b.input('concepts', ['B'], 'i32'),
     negatives: given
-      ? { kind: 'given', ...pair, extra: { ...samples(b, config, 'X', 'extra_'), rows: 'S' } }
+      ? { kind: 'given', ...pair, extra: { ...samples(b, config, options, 'X', 'extra_'), rows: 'S' } }
       : { kind: 'drawn', ...pair },
     text: {
       ids: b.input('target_ids', ['B', 'T'], 'i32'),
@@ -113,28 +126,54 @@ function forward(b: Builder, config: ModelConfig, options: StepOptions): Forward
   // A text loss reaches every row of the table; rows that only a later micro-batch reaches need a sum from the first on.
   const sparse = options.losses.text === 0 && options.accumulate === 1
   const touched = sparse ? markTouched(b, b.state('touched', [config.vocabulary], 'u8'), batch.ids) : null
-  const queue = options.queue > 0 ? queueStates(b, config, options.queue) : null
+  const queue = options.queue > 0 ? queueStates(b, config, options) : null
   const result = objective(b, config, batch, { ...options, weights: options.losses, queue }, touched)
   const trained = parameters(b.graph).filter(({ name }) => !options.freeze.some((start) => name!.startsWith(start)))
   const gradients = backward(b, result.total, trained)
   for (const [name, value] of result.report) b.output(name, value)
-  return { ...result, concepts: batch.concepts, gradients, touched, queue }
+  const kept = queue?.samples ? b.input('samples', ['B'], 'i32') : null
+  return { ...result, concepts: batch.concepts, gradients, touched, queue, samples: kept }
 }
 
 /** The objective alone, for validation: the report of a batch as outputs. */
 export function validateGraph(config: ModelConfig, options: StepOptions): Graph {
   const b = new Builder('validate')
-  const batch = batchInputs(b, config, { negatives: 'batch' })
+  const batch = batchInputs(b, config, { negatives: 'batch', cachedTower: false })
   const { report } = objective(b, config, batch, { ...options, weights: options.losses, queue: null })
   for (const [name, value] of report) b.output(name, value)
   return b.graph
 }
 
-function queueStates(b: Builder, config: ModelConfig, rows: number): QueueStates {
+/**
+ * Which pairs of a batch do not match, drawn before the step over batch and queue, so that the host can make samples of
+ * the queue again: text_rows, image_rows [B] i32 as ops/draw_negatives.ts has them, and the same draws over the batch
+ * alone, text_rows_batch and image_rows_batch.
+ */
+export function drawGraph(config: ModelConfig, options: StepOptions): Graph {
+  const b = new Builder(DRAW_PLAN)
+  const { textFeatures: t, imageFeatures: i } = unimodal(b, config, samples(b, config, options, 'B'))
+  const concepts = b.input('concepts', ['B'], 'i32')
+  const { text, image, ids, filled } = queueStates(b, config, options)
+  const logT = logTemperature(b)
+  for (const [side, own, others, keys] of [
+    ['text', i, t, text],
+    ['image', t, i, image],
+  ] as const) {
+    const draws = b.input(`draw_${side}`, ['B'])
+    const [scores, queueScores] = [matmul(b, own, others), matmul(b, own, keys)]
+    b.output(`${side}_rows`, drawNegatives(b, scores, queueScores, logT, concepts, ids, filled, draws))
+    b.output(`${side}_rows_batch`, drawNegatives(b, scores, null, logT, concepts, null, null, draws))
+  }
+  return b.graph
+}
+
+function queueStates(b: Builder, config: ModelConfig, options: Pick<StepOptions, 'queue' | 'negatives'>): QueueState {
+  const rows = options.queue
   return {
     text: b.state('queue.text', [rows, config.channels]),
     image: b.state('queue.image', [rows, config.channels]),
     ids: b.state('queue.ids', [rows], 'i32'),
+    samples: options.negatives === 'queue' ? b.state('queue.samples', [rows], 'i32') : null,
     filled: b.state('queue.filled', [1], 'i32'),
     next: b.state('queue.next', [1], 'i32'),
   }
@@ -158,8 +197,8 @@ function update(b: Builder, gradients: readonly [Value, Value][], touched: Value
   }
 }
 
-function pushToQueue(b: Builder, { queue, textFeatures, imageFeatures, concepts }: Forward): void {
-  if (queue) enqueue(b, queue, textFeatures, imageFeatures, concepts)
+function pushToQueue(b: Builder, { queue, textFeatures, imageFeatures, concepts, samples }: Forward): void {
+  if (queue) enqueue(b, queue, textFeatures, imageFeatures, concepts, samples)
 }
 
 /** Parameters with their gradients; those that the loss does not depend on are left out. */
@@ -169,9 +208,10 @@ function withGradients(graph: Graph, gradients: Map<number, Value>): [Value, Val
 
 /**
  * The graphs of training, in the order in which a step runs them.
- * inputs  pixels [B,3,S,S], ids [B,T], lengths [B], concepts [B], and where the losses need them draw_text and
- *         draw_image [B], target_ids [B,T], target_rows and targets
- *         [R], reads and visible [B]; control (ops/adamw.ts)
+ * inputs  pixels [B,3,S,S] (or tower [B,1+P,hidden]), ids [B,T], lengths [B], concepts [B]; where the losses need them
+ *         draw_text and draw_image [B] (with negatives of the queue negative_text, negative_image [B], and extra_* of X
+ *         samples), target_ids [B,T], target_rows and targets [R], reads and visible [B]; samples [B] where the queue
+ *         keeps them; control (ops/adamw.ts)
  * outputs the losses that have a weight and what metrics need of them (objective.ts), norm [2]
  */
 export function trainGraphs(config: ModelConfig, options: StepOptions): Graph[] {

@@ -5,12 +5,11 @@
  */
 import type { TensorData } from '../base/dtype.ts'
 import { exp } from '../base/math.ts'
-import { Stream, USE } from '../base/rng.ts'
-import { size, type Symbols } from '../base/shape.ts'
+import { size } from '../base/shape.ts'
 import type { Graph, Value } from '../graph/graph.ts'
 import type { ModelFile } from '../io/model-file.ts'
-import { evaluateRetrieval, type RetrievalFeatures, type RetrievalReport } from '../evaluate/retrieval.ts'
-import { patches, type ModelConfig } from '../model/config.ts'
+import { evaluateRetrieval, type RetrievalReport } from '../evaluate/retrieval.ts'
+import type { ModelConfig } from '../model/config.ts'
 import { encodeImageGraph, encodeTextGraph } from '../model/bitgen.ts'
 import { initialValue, parameters } from '../model/init.ts'
 import { adamControl } from '../ops/adamw.ts'
@@ -18,18 +17,20 @@ import { lower } from '../plan/lower.ts'
 import { Executor } from '../runtime/execute.ts'
 import type { Kernels } from '../runtime/kernels.ts'
 import { VOCABULARY } from '../text/vocabulary.ts'
-import { writePixels } from '../runtime/preprocess.ts'
-import { augment } from './augment.ts'
-import { Batches, type Item } from './batches.ts'
+import { Batches } from './batches.ts'
 import { centreProjection } from './centre.ts'
 import type { TrainConfig } from './config.ts'
 import type { TrainData } from './data.ts'
-import { feedTexts, type FeedSample } from './feed.ts'
+import { Feeder } from './feeder.ts'
 import { valueFromModel } from './init-from.ts'
+import { mostExtra } from './negatives.ts'
 import { learningRate, weightDecay } from './schedule.ts'
-import { meanScores, readScores, type Scores } from './scores.ts'
-import { trainGraphs, validateGraph } from './step.ts'
+import { meanScores, scoresOf, type Scores } from './scores.ts'
+import { drawGraph, trainGraphs, validateGraph, type StepOptions } from './step.ts'
 import { TernaryWatch } from './ternary-watch.ts'
+import { cachesTower, encodeTowerGraph, TowerCache } from './tower-cache.ts'
+import { readTowerWeights } from './tower-weights.ts'
+import { Validation } from './validation.ts'
 
 /** What a step reports. */
 export interface StepReport extends Scores {
@@ -60,10 +61,12 @@ export class Trainer {
   readonly model: ModelConfig
   readonly executor: Executor
   readonly data: TrainData
-  /** Forward and backward of a step. */
+  readonly validation: Validation
+  /** The graph with every parameter, as a checkpoint and a model file have them. */
   private readonly graph: Graph
   private readonly parameters: readonly Value[]
   private readonly batches: Batches
+  private readonly feeder: Feeder
   private readonly ternary: TernaryWatch
   /** Names of the plans of a step, in order. */
   private readonly stepPlans: string[]
@@ -72,24 +75,34 @@ export class Trainer {
   constructor(kernels: Kernels, config: TrainConfig, data: TrainData) {
     this.config = config
     this.data = data
-    this.model = { ...config.model, vocabulary: data.vocabulary }
+    const model = { ...config.model, vocabulary: data.vocabulary }
+    this.model = model
     this.batches = new Batches(data.samples, { ...config, pairs: config.losses.imageContrast > 0 })
-    const graphs = trainGraphs(this.model, config)
+    const options: StepOptions = { ...config, cachedTower: cachesTower(config) }
+    const graphs = trainGraphs(model, options)
     this.stepPlans = graphs.map(({ name }) => name)
-    this.graph = graphs[0]
-    this.ternary = new TernaryWatch(this.graph)
-    const T = Math.min(config.maxTokens, this.model.maxLength)
-    const symbols = { B: config.batch, T, R: config.batch * (T - 1) }
+    const validate = validateGraph(model, options)
+    // That of a step lacks a tower whose outputs are cached.
+    this.graph = options.cachedTower ? validate : graphs[0]
+    this.ternary = new TernaryWatch(graphs[0])
+    const T = Math.min(config.maxTokens, model.maxLength)
+    const X = mostExtra(config.batch)
+    const symbols = { B: config.batch, T, R: config.batch * (T - 1), X, S: config.batch + X }
+    const training = [...graphs, ...(config.negatives === 'queue' ? [drawGraph(model, options)] : [])]
+    // Evaluation computes as the exported model does: in the order that every instruction set shares.
+    const tower = options.cachedTower ? [encodeTowerGraph(model)] : []
+    const evaluation = [encodeImageGraph(model), encodeTextGraph(model), validate, ...tower]
     this.executor = new Executor(kernels, [
-      ...graphs.map((graph) => lower(graph, { symbols, deterministic: false })),
-      // Evaluation computes as the exported model does: in the order that every instruction set shares.
-      lower(encodeImageGraph(this.model), { symbols, deterministic: true }),
-      lower(encodeTextGraph(this.model), { symbols, deterministic: true }),
-      lower(validateGraph(this.model, config), { symbols, deterministic: true }),
+      ...training.map((graph) => lower(graph, { symbols, deterministic: false })),
+      ...evaluation.map((graph) => lower(graph, { symbols, deterministic: true })),
     ])
     for (const { name } of this.executor.names('state')) this.executor.tensor(name!).fill(0)
     this.parameters = parameters(this.graph)
     for (const p of this.parameters) this.tensor(p.name!).set(initialValue(p, config.seed))
+    const { executor, batches } = this
+    const cache = options.cachedTower ? new TowerCache(executor, model, data.train) : null
+    this.feeder = new Feeder({ executor, config, model, data, batches, tower: cache })
+    this.validation = new Validation(executor, model, data, config.seed)
   }
 
   private tensor(name: string): Float32Array {
@@ -99,6 +112,11 @@ export class Trainer {
   /** Number of parameters. */
   get size(): number {
     return this.parameters.reduce((sum, { shape }) => sum + size(shape), 0)
+  }
+
+  /** Steps in which every picture, or concept, is seen about once. */
+  get stepsPerEpoch(): number {
+    return Math.max(1, Math.round(this.batches.stepsPerEpoch / this.config.accumulate))
   }
 
   /** Every parameter and state, by name: what a checkpoint holds. */
@@ -121,6 +139,13 @@ export class Trainer {
     for (const p of this.parameters) this.tensor(p.name!).set(valueFromModel(file, this.graph, p, rows))
   }
 
+  /** Takes the vision tower from the file that the configuration names, if it does. */
+  setTower(): void {
+    const { towerWeights } = this.config
+    if (towerWeights === undefined) return
+    for (const [name, value] of readTowerWeights(towerWeights, this.parameters)) this.tensor(name).set(value)
+  }
+
   /** Runs 512 (or as configured) training samples and centres the projections on them. */
   centre(): void {
     const { centring, batch } = this.config
@@ -128,14 +153,10 @@ export class Trainer {
     const images: Float32Array[] = []
     for (let step = 1; texts.length * batch < centring; step++) {
       const items = this.batches.step(step)
-      texts.push(
-        this.encodeTexts(
-          items.map(({ caption }) => caption),
-          'text_projection',
-        ),
-      )
+      const captions = items.map(({ caption }) => caption)
       const pictures = items.map(({ picture }) => this.data.train.pixels(picture))
-      images.push(this.encodeImages(pictures, 'image_projection'))
+      texts.push(this.validation.encodeTexts(captions, 'text_projection'))
+      images.push(this.validation.encodeImages(pictures, 'image_projection'))
     }
     for (const [side, outputs] of Object.entries({ text: texts, image: images })) {
       const all = Float32Array.from(outputs.flatMap((part) => [...part]))
@@ -151,12 +172,11 @@ export class Trainer {
     const [forwardPlan, updatePlan] = [this.stepPlans[0], this.stepPlans.at(-1)!]
     const control = () =>
       executor.io(updatePlan, 'control').set(adamControl({ step, rate, decay: weightDecay(config, step) }))
-    const micros = Array.from({ length: config.accumulate }, (_, micro) => {
-      const items = this.batches.step((step - 1) * config.accumulate + micro + 1)
-      const symbols = this.feed(forwardPlan, items, step, micro)
+    const micros = this.microBatches(step).map((micro) => {
+      const symbols = this.feeder.feed(forwardPlan, micro)
       if (updatePlan === forwardPlan) control()
       executor.run(forwardPlan, symbols)
-      return { scores: this.scores(forwardPlan, symbols), samples: items.length }
+      return { scores: scoresOf(executor, forwardPlan, symbols), samples: symbols.B }
     })
     if (updatePlan !== forwardPlan) {
       control()
@@ -169,108 +189,22 @@ export class Trainer {
 
   /** Ids of the images of a step: for reports of a step that went wrong. */
   picturesOf(step: number): (string | number)[] {
+    const items = this.microBatches(step).flatMap((micro) => this.batches.step(micro))
+    return items.map(({ picture }) => this.data.train.images[picture].id)
+  }
+
+  /** Numbers of the micro-batches of a step, which count on over all steps. */
+  private microBatches(step: number): number[] {
     const { accumulate } = this.config
-    const micros = Array.from({ length: accumulate }, (_, micro) =>
-      this.batches.step((step - 1) * accumulate + micro + 1),
-    )
-    return micros.flat().map(({ picture }) => this.data.train.images[picture].id)
+    return Array.from({ length: accumulate }, (_, micro) => (step - 1) * accumulate + micro + 1)
   }
 
-  /** Writes a training batch into the inputs of a plan. */
-  private feed(plan: string, items: readonly Item[], step: number, micro: number): Symbols {
-    const { executor, config, model } = this
-    const sample = (i: number) => micro * config.batch + i
-    const samples = items.map((item, i): FeedSample => {
-      const stream = new Stream(config.seed, step, sample(i), USE.match)
-      const draws = [stream.next(), stream.next()] as const
-      const readsMemory = stream.next() < config.readShare
-      const target = config.firstCaption && !readsMemory ? item.first : item.caption
-      return { ...item, target, readsMemory, draws }
-    })
-    const symbols = this.feedTexts(plan, samples)
-    items.forEach(({ picture }, i) => {
-      const rgb = this.data.train.pixels(picture)
-      if (!config.augmentation) return writePixels(executor, plan, rgb, i, symbols)
-      const stream = new Stream(config.seed, step, sample(i), USE.augment)
-      const length = 3 * model.image ** 2
-      const out = executor.io(plan, 'pixels', symbols).subarray(i * length, (i + 1) * length) as Float32Array
-      augment(rgb, model.image, config.augmentation, stream, out)
-    })
-    return symbols
-  }
-
-  private feedTexts(plan: string, samples: readonly FeedSample[]): Symbols {
-    return feedTexts(this.executor, plan, samples, { encode: this.data.encode, imageKeys: 1 + patches(this.model) })
-  }
-
-  /** What the last run of a plan scored. */
-  private scores(plan: string, symbols: Symbols): Scores {
-    const { executor } = this
-    return readScores((name) => (executor.hasIo(plan, name) ? executor.io(plan, name, symbols) : undefined), symbols.B)
-  }
-
-  /** Losses and metrics of the validation set: first captions, reconstructed from the image alone. */
-  private validate(): Scores {
-    const { images, pixels } = this.data.validation
-    const concepts = new Map<string | number, number>()
-    const samples = images.map(({ captions, concept }, i): FeedSample => {
-      if (!concepts.has(concept)) concepts.set(concept, concepts.size)
-      const stream = new Stream(this.config.seed, 0, i, USE.match)
-      const draws = [stream.next(), stream.next()] as const
-      const [caption] = captions
-      return { caption, target: caption, concept: concepts.get(concept)!, readsMemory: false, draws }
-    })
-    const batches = []
-    for (let from = 0; from < samples.length; from += this.config.batch) {
-      const part = samples.slice(from, from + this.config.batch)
-      const symbols = this.feedTexts('validate', part)
-      part.forEach((_, i) => writePixels(this.executor, 'validate', pixels(from + i), i, symbols))
-      this.executor.run('validate', symbols)
-      batches.push({ scores: this.scores('validate', symbols), samples: part.length })
-    }
-    return meanScores(batches)
-  }
-
-  /** Every validation caption and image as the model sees them now, for evaluateRetrieval. */
-  validationFeatures(): RetrievalFeatures {
-    const { images, pixels } = this.data.validation
-    return {
-      text: this.encodeTexts(
-        images.flatMap(({ captions }) => captions),
-        'text_features',
-      ),
-      image: this.encodeImages(
-        images.map((_, i) => pixels(i)),
-        'image_features',
-      ),
-      channels: this.model.channels,
-      captionOf: images.flatMap(({ captions }, i) => captions.map(() => i)),
-    }
-  }
-
-  /** Retrieval on the validation images, and how the ternary weights are. */
+  /** Retrieval, losses and metrics on the validation images, and how the ternary weights are. */
   evaluate(step: number): ValidationReport {
-    const report = evaluateRetrieval(this.validationFeatures())
+    const report = evaluateRetrieval(this.validation.features())
     const { t2i, i2t } = report
     const meanRecall = (t2i.r1 + t2i.r5 + t2i.r10 + i2t.r1 + i2t.r5 + i2t.r10) / 6
-    return { step, ...report, meanRecall, scores: this.validate(), ...this.ternary.look((name) => this.tensor(name)) }
-  }
-
-  private encodeTexts(texts: readonly string[], output: string): Float32Array {
-    return this.executor.runInParts('encodeText', output, this.model.channels, texts, (part) => {
-      const { ids, lengths, T } = this.data.encode(part)
-      const symbols = { B: part.length, T }
-      this.executor.io('encodeText', 'ids', symbols).set(ids)
-      this.executor.io('encodeText', 'lengths', symbols).set(lengths)
-      return symbols
-    })
-  }
-
-  private encodeImages(pictures: readonly Uint8Array[], output: string): Float32Array {
-    return this.executor.runInParts('encodeImage', output, this.model.channels, pictures, (part) => {
-      const symbols = { B: part.length }
-      part.forEach((rgb, i) => writePixels(this.executor, 'encodeImage', rgb, i, symbols))
-      return symbols
-    })
+    const scores = this.validation.scores()
+    return { step, ...report, meanRecall, scores, ...this.ternary.look((name) => this.tensor(name)) }
   }
 }

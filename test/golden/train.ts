@@ -57,6 +57,7 @@ function step(golden: Golden, weights: Golden, engine: Engine, kind: Kind, losse
     ids: b.state('queue.image_id', [Q], 'i32'),
     filled: b.state('queue.filled', [1], 'i32'),
     next: b.state('queue.next', [1], 'i32'),
+    samples: null,
   }
   const batch: Batch = {
     ids,
@@ -83,7 +84,7 @@ function step(golden: Golden, weights: Golden, engine: Engine, kind: Kind, losse
   const gradients = backward(b, total, wanted)
   for (const [name, value] of report) b.output(name, value)
   for (const p of wanted) if (gradients.has(p.id)) b.output(`grad.${p.name}`, gradients.get(p.id)!)
-  enqueue(b, queue, textFeatures, imageFeatures, imageIds)
+  enqueue(b, queue, textFeatures, imageFeatures, imageIds, null)
   const [B, T] = golden.shape('in.ids')
   const next = nextTokens(Int32Array.from(golden.get('in.ids')), Int32Array.from(golden.get('in.lengths')), T)
   const feeds = {

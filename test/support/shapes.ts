@@ -85,6 +85,8 @@ export function shapeConfig(overrides: Record<string, unknown> = {}) {
     seed: 5,
     steps: 12,
     batch: 8,
+    accumulate: 1,
+    patience: 0,
     rate: 0.003,
     warmup: 2,
     concepts: true,
