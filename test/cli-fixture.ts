@@ -90,10 +90,12 @@ export function writeConfig(name: string, changes: object): string {
     output: name,
     steps: 3,
     batch: 4,
+    accumulate: 1,
     queue: 0,
     maxTokens: 16,
     centring: 8,
     vocabulary: 'seen',
+    evaluateEvery: 200,
     ...changes,
   }
   writeFileSync(at(`${name}.json`), JSON.stringify(config))

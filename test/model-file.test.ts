@@ -8,7 +8,7 @@ import * as assert from 'uvu/assert'
 import type { Plan } from '../src/abi.ts'
 import { Stream, USE } from '../src/base/rng.ts'
 import { BitGen } from '../src/core.ts'
-import { KEPT, modelMetadata, openModelFile, readModelFile, type ModelManifest } from '../src/io/model-file.ts'
+import { KEPT, PRIOR, modelMetadata, openModelFile, readModelFile, type ModelManifest } from '../src/io/model-file.ts'
 import { readSafetensors, sealSafetensors, tensorOf, type Tensor } from '../src/io/safetensors.ts'
 import { microModel } from './support/micro-model.ts'
 
@@ -83,7 +83,8 @@ test('a flipped bit is found, wherever it lies', async () => {
 })
 
 const planOf = ({ plans }: Parts, name: string) => plans.find((plan) => plan.name === name)!
-const bufferOf = (parts: Parts, name: string) => planOf(parts, 'encodeText').buffers.find((b) => b.name === name)!
+const portOf = (parts: Parts, plan: string, name: string) => planOf(parts, plan).buffers.find((b) => b.name === name)!
+const bufferOf = (parts: Parts, name: string) => portOf(parts, 'encodeText', name)
 /** An object of another kind in the place of one that is expected. */
 const other = (value: unknown) => value as never
 
@@ -121,7 +122,7 @@ const HOSTILE: [title: string, change: (parts: Parts) => void, error: RegExp][] 
   ['overlap', (p) => planOf(p, 'encodeText').buffers.forEach((b) => (b.offset = 0)), /must not overlap/],
   ['3 GiB of scratch', (p) => hoard(planOf(p, 'encodeText'), 3 * 2 ** 30), /memory: must stay within 536870912 bytes/],
   ['2^52 bytes', (p) => hoard(planOf(p, 'encodeText'), 2 ** 52), /memory: must stay within/],
-  ['weight of 3 GiB', (p) => (bufferOf(p, 'text.norm.weight').bytes = 3 * 2 ** 30), /memory: must stay within/],
+  ['weight of 3 GiB', (p) => (bufferOf(p, 'itc.text_proj.bias').bytes = 3 * 2 ** 30), /memory: must stay within/],
   ['a weight missing', (p) => p.tensors.delete('text.norm.weight'), /must hold the weight text.norm.weight/],
   [
     'a weight cut',
@@ -145,6 +146,23 @@ const HOSTILE: [title: string, change: (parts: Parts) => void, error: RegExp][] 
   ],
   ['ids of another kind', (p) => p.tensors.set(KEPT, tensorOf(new Float32Array(41))), /vocabulary.kept: must be I32/],
   ['ids that GPT-2 lacks', (p) => p.tensors.set(KEPT, tensorOf(Int32Array.of(-5, 7))), /vocabulary: ids must be/],
+  ['thresholds', (p) => (p.manifest.scope = other({ image: 1 })), /manifest.scope/],
+  ['no code', (p) => (portOf(p, 'fuse', 'code').name = 'core'), /fuse: code must be f32 \[B,32\], got null/],
+  ['tokens', (p) => (portOf(p, 'fuse', 'vision_tokens').shape[1] = 6), /fuse: vision_tokens must be f32 \[B,17,32\]/],
+  [
+    'weight of two sizes',
+    (p) => (portOf(p, 'fuse', 'text.norm.weight').bytes *= 2),
+    /128 bytes in every plan, got 256/,
+  ],
+  ['reading', (p) => (portOf(p, 'decodeNext', 'read').dtype = 'i32'), /decodeNext: read must be f32 \[B,32\]/],
+  ['visible', (p) => (portOf(p, 'startDecoding', 'visible').shape = [1]), /visible must be i32 \[B\], got \[1\]/],
+  [
+    'ids of captions',
+    (p) => (portOf(p, 'decodeNext', 'text.token_embedding.weight').shape[0] = 41),
+    /must have 42 rows/,
+  ],
+  ['prior of another width', (p) => p.tensors.set(PRIOR, tensorOf(new Float32Array(31), [1, 31])), /F32 \[slots,32\]/],
+  ['prior of another kind', (p) => p.tensors.set(PRIOR, tensorOf(new BigInt64Array(32), [1, 32])), /F32 \[slots,32\]/],
   ['all ids without rows', (p) => p.tensors.delete(KEPT), /must have 50257 rows, got 42/],
 ]
 
@@ -190,7 +208,9 @@ test('numbers written at random into sealed plans end in an error or a result, n
     try {
       const model = await BitGen.load(file)
       await model.embedText([[1, 2, 3]])
-      await model.embedImage({ data: new Uint8Array(12), width: 2, height: 2, channels: 3 })
+      const image = { data: new Uint8Array(12), width: 2, height: 2, channels: 3 as const }
+      await model.match(image, [1, 2, 3])
+      await model.caption(image)
     } catch (error) {
       assert.ok(error instanceof RangeError || error instanceof WebAssembly.RuntimeError, String(error))
       refused++

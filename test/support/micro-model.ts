@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { size } from '../../src/base/shape.ts'
+import type { Pixels } from '../../src/image/pixels.ts'
 import { saveCheckpoint } from '../../src/io/checkpoint.ts'
 import { KEPT } from '../../src/io/model-file.ts'
 import { tensorOf, type Tensor } from '../../src/io/safetensors.ts'
@@ -42,6 +43,14 @@ const MICRO = modelConfig('nano', {
 
 /** Longest text that the micro model takes, and the length of its vectors. */
 export const [MICRO_LENGTH, MICRO_CHANNELS] = [MICRO.maxLength, MICRO.channels]
+
+/** Noise on a gradient, other for every seed. */
+export function picture(seed: number, width = 40, height = 24, channels: 3 | 4 = 3): Pixels {
+  const stream = new Stream(seed, 0, 0, USE.init)
+  const noise = () => 40 * stream.normal() + 128
+  const data = Uint8ClampedArray.from({ length: width * height * channels }, (_, i) => noise() + (i % width))
+  return { data, width, height, channels }
+}
 
 /** Losses of a run that trains retrieval alone: its model cannot match, caption or be taught. */
 export const RETRIEVAL: Partial<LossWeights> = { itm: 0, text: 0, memory: 0 }
