@@ -4,7 +4,10 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { ANNOTATIONS, at, bitgen, checkpoints, dir, good, MODEL, writeConfig } from './cli-fixture.ts'
 
-const COMMANDS = ['demo', 'search', 'similarity', 'evaluate', 'info', 'data', 'train', 'export']
+const COMMANDS = [
+  ...['demo', 'search', 'similarity', 'match', 'caption', 'teach', 'recall', 'forget', 'taught'],
+  ...['evaluate', 'one-shot', 'info', 'data', 'train', 'export'],
+]
 
 await good('train', '--config', writeConfig('short', {}))
 await good('export', '--checkpoint', at('short', 'checkpoints', checkpoints('short')[0]), '--out', MODEL)

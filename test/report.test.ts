@@ -48,6 +48,17 @@ test('everything given is on the page', () => {
   assert.match(page, />recall \(%\)</)
 })
 
+test('what was measured has a chart, for steps and for the validation images', () => {
+  const titles = (page: string) => Array.from(page.matchAll(/<figcaption><strong>([^<]*)/g), ([, title]) => title)
+  const scores = { loss: 3, contrastiveLoss: 1, itmLoss: 0.5, textLoss: 2, tokenAccuracy: 0.3, memoryQuality: 0.9 }
+  const steps = REPORT.steps.map(({ step }) => ({ step, ...scores, perplexity: NaN, imageContrastLoss: NaN }))
+  const evaluations = REPORT.evaluations.map((row) => ({ ...row, scores, zeros: 0.3 }))
+  const all = titles(reportPage({ ...REPORT, steps, evaluations }))
+  const ofSteps = ['Training loss', 'Contrast and text', 'Matching and memory', 'Reconstruction of the text', 'Memory']
+  const ofSet = ofSteps.map((title) => `${title}, validation images`)
+  assert.equal(all, [...ofSteps, 'Retrieval on the validation images', ...ofSet, 'Ternary weights'])
+})
+
 test('nothing is fetched and nothing runs', () => {
   const page = reportPage(REPORT)
   assert.is(count(page, '<script'), 0)
@@ -61,7 +72,7 @@ test('a run that has only begun has a page too', () => {
   const page = reportPage({ title: 'empty', about: [], steps: [], evaluations: [], figures: [], retrievals: [] })
   assert.is(count(page, '<section'), 0)
   const one = reportPage({ ...REPORT, steps: [{ step: 1, loss: NaN, accT2i: 0, accI2t: 0 }], evaluations: [] })
-  assert.is(count(one, '<svg'), 2)
+  assert.is(count(one, '<svg'), 1)
 })
 
 test('ternary weights have a chart where there are some', () => {

@@ -70,7 +70,14 @@ test('a run learns to find pictures in a style that it never saw; memory does no
 
 test('the control does not learn', async () => {
   let last: ValidationReport | undefined
-  const overrides = { steps: 120, batch: 16, evaluateEvery: 120, queue: 0, shufflePairs: true, losses: { imageContrast: 0 } }
+  const overrides = {
+    steps: 120,
+    batch: 16,
+    evaluateEvery: 120,
+    queue: 0,
+    shufflePairs: true,
+    losses: { imageContrast: 0 },
+  }
   await run('control', overrides, { onEvaluation: (report) => (last = report) })
   assert.ok(last!.t2i.r1 <= 25, JSON.stringify(last))
 })
@@ -117,7 +124,8 @@ test('a run leaves metrics, a report and checkpoints, which say nothing of time 
   assert.match(page, 'after 12 steps')
   assert.match(page, 'nearest training picture')
   assert.is(page.split('<article>').length - 1, 12)
-  assert.equal(notes, [`report: ${paths('leaves').report}`])
+  assert.match(notes[0], /^[\d,]+ parameters; memory \d+ MB: .*; 4 steps an epoch$/)
+  assert.equal(notes.slice(1), [`report: ${paths('leaves').report}`])
   const { metadata } = newest('leaves')
   assert.equal(Object.keys(metadata).sort(), [
     'config',
@@ -208,7 +216,7 @@ test('a report that cannot be written is a note, not an end', async () => {
   mkdirSync(paths('noted').report, { recursive: true })
   const notes: string[] = []
   assert.is((await run('noted', { steps: 2 }, { onNote: (line) => notes.push(line) })).reason, 'finished')
-  assert.match(notes[0], /^no report: EISDIR/)
+  assert.match(notes.at(-1)!, /^no report: EISDIR/)
 })
 
 test.run()

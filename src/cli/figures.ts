@@ -1,19 +1,21 @@
 /**
  * Retrieval figures in rows: the model, and what it is measured against. The figures of a model's manifest come from
- * a file that anyone may have written, so their form is checked; what does not fit is left out.
+ * a file that anyone may have written, so their form is checked; what does not fit is left out. The tables of all
+ * figures are in figure-sections.ts.
  */
 import type { PixelBaseline } from '../evaluate/baseline.ts'
-import type { DirectionReport, Recalls, RetrievalReport } from '../evaluate/retrieval.ts'
+import type { EvaluationReport } from '../evaluate/evaluation.ts'
+import type { DirectionReport, Recalls } from '../evaluate/retrieval.ts'
 import { table } from './format.ts'
 
 /** What a manifest keeps of a set: the figures of the model, and of its yardsticks on the same set. */
-export interface RecordedResult extends RetrievalReport {
+export interface RecordedResult extends EvaluationReport {
   /** Looking up the most similar training picture. */
   pixelBaseline?: PixelBaseline
   /** The same network and recipe without ternary weights. */
-  floatTwin?: RetrievalReport
+  floatTwin?: EvaluationReport
   /** The same network and recipe, for a short while, on pictures with the captions of others. */
-  control?: RetrievalReport
+  control?: EvaluationReport
 }
 
 export interface FigureRow {
@@ -22,30 +24,63 @@ export interface FigureRow {
   i2t: Recalls & Partial<DirectionReport>
 }
 
-/** A result of a manifest, without yardsticks of another form; undefined where it has another form itself. */
+/**
+ * A result of a manifest, without the parts and yardsticks of another form; undefined where it has another form itself.
+ */
 export function recordedResult(result: unknown): RecordedResult | undefined {
-  const report = result as Partial<RecordedResult> | null | undefined
-  if (!hasRecalls(report) || !report?.chance?.t2i) return undefined
-  const yardstick = <T>(one: T) => (hasRecalls(one) ? one : undefined)
+  const report = evaluationReport(result)
+  const { images, captions, chance, pixelBaseline, control } = (result ?? {}) as Partial<RecordedResult>
+  if (!report || !areNumbers({ images, captions }, 'images', 'captions') || !hasRecalls(chance)) return undefined
   return {
-    ...(report as RecordedResult),
-    pixelBaseline: yardstick(report.pixelBaseline),
-    floatTwin: yardstick(report.floatTwin),
-    control: yardstick(report.control),
+    ...report,
+    pixelBaseline: hasRecalls(pixelBaseline) ? pixelBaseline : undefined,
+    floatTwin: evaluationReport((result as Partial<RecordedResult>).floatTwin),
+    control: hasRecalls(control) ? control : undefined,
   }
 }
 
-function hasRecalls(one: unknown): boolean {
-  const { t2i, i2t } = (one ?? {}) as { t2i?: Partial<Recalls>; i2t?: Partial<Recalls> }
-  return typeof t2i?.r1 === 'number' && typeof i2t?.r1 === 'number'
+/** A report whose tables can be drawn. */
+function evaluationReport(value: unknown): EvaluationReport | undefined {
+  if (!hasRecalls(value)) return undefined
+  const report = value as EvaluationReport
+  const { reranked, matching, captioning, text } = report
+  const isMatching = (one: unknown) => areNumbers(one, 'n', 'accuracy', 'balanced')
+  const isText = (one: unknown) => areNumbers(one, 'perplexity', 'tokenAccuracy')
+  const hasCaptions = isCaptions(captioning?.greedy) && isCaptions(captioning?.beam)
+  const recalled = <T>(part: T, is: boolean): T => (is ? part : { ...part, recalled: undefined })
+  return {
+    ...report,
+    reranked: hasRecalls(reranked) && areNumbers(reranked, 'top') ? reranked : undefined,
+    matching: isMatching(matching?.random) && isMatching(matching?.hard) ? matching : undefined,
+    captioning: hasCaptions ? recalled(captioning, isCaptions(captioning?.recalled)) : undefined,
+    text: isText(text?.plain) ? recalled(text, isText(text?.recalled)) : undefined,
+  }
+}
+
+function hasRecalls(value: unknown): boolean {
+  const { t2i, i2t } = (value ?? {}) as { t2i?: unknown; i2t?: unknown }
+  return [t2i, i2t].every((way) => areNumbers(way, 'r1', 'r5', 'r10'))
+}
+
+function isCaptions(value: unknown): boolean {
+  const { bleu } = (value ?? {}) as { bleu?: unknown }
+  return areNumbers(value, 'exact', 'f1', 'cider', 'ciderCeiling') && areNumbers(bleu, '0', '1', '2', '3')
+}
+
+function areNumbers(value: unknown, ...keys: string[]): boolean {
+  const record = (value ?? {}) as Record<string, unknown>
+  return keys.every((key) => Number.isFinite(record[key]))
 }
 
 /** The model first, then its yardsticks, chance last. */
 export function figureRows(name: string, result: RecordedResult): FigureRow[] {
-  const { t2i, i2t, floatTwin, control, pixelBaseline, chance } = result
-  return [
+  const { control, pixelBaseline, chance } = result
+  const measured = models(name, result).flatMap(({ name, report: { t2i, i2t, reranked } }) => [
     { name, t2i, i2t },
-    ...(floatTwin ? [{ name: 'float twin', t2i: floatTwin.t2i, i2t: floatTwin.i2t }] : []),
+    ...(reranked ? [{ name: `${name}, best ${reranked.top} re-ranked`, t2i: reranked.t2i, i2t: reranked.i2t }] : []),
+  ])
+  return [
+    ...measured,
     ...(pixelBaseline ? [{ name: 'nearest by pixels', t2i: pixelBaseline.t2i, i2t: pixelBaseline.i2t }] : []),
     ...(control ? [{ name: 'control: shuffled pairs', t2i: control.t2i, i2t: control.i2t }] : []),
     { name: 'chance', ...chance },
@@ -57,10 +92,45 @@ export function figureCells({ r1, r5, r10, medianRank }: FigureRow['t2i']): stri
   return [r1.toFixed(1), r5.toFixed(1), r10.toFixed(1), medianRank === undefined ? '-' : String(medianRank)]
 }
 
+/** One table, for terminal and page. */
+export interface FigureSection {
+  title: string
+  /** What the numbers are, in a few words, and how they were taken. */
+  unit: string
+  note: string
+  /** Names of the columns with numbers; before them stand the name of a group of rows and that of a row. */
+  head: string[]
+  rows: { group: string; name: string; cells: string[] }[]
+}
+
+/** Retrieval in both directions. */
+export function retrievalSection(rows: readonly FigureRow[]): FigureSection {
+  const of = (group: string, way: 't2i' | 'i2t') =>
+    rows.map((row) => ({ group, name: row.name, cells: figureCells(row[way]) }))
+  return {
+    title: 'Retrieval',
+    unit: 'recall in percent',
+    note:
+      'How often the right answer is the first, among the first 5, the first 10, and its median place. Ties count ' +
+      'against the model. Re-ranked: matching orders the best of each query anew.',
+    head: ['R@1', 'R@5', 'R@10', 'median rank'],
+    rows: [...of('text to image', 't2i'), ...of('image to text', 'i2t')],
+  }
+}
+
+/** A section as a table for a terminal. */
+export function sectionTable({ head, rows }: FigureSection): string {
+  const lines = rows.map(({ group, name, cells }, i) => [group === rows[i - 1]?.group ? '' : group, name, ...cells])
+  const numbers = head.map((_, i) => i + 2)
+  return table([['', '', ...head], ...lines], numbers)
+}
+
 /** Both directions as a table for a terminal. */
 export function figureTable(rows: readonly FigureRow[]): string {
-  const of = (title: string, way: 't2i' | 'i2t') =>
-    rows.map((row, i) => [i === 0 ? title : '', row.name, ...figureCells(row[way])])
-  const head = ['', '', 'R@1', 'R@5', 'R@10', 'median rank']
-  return table([head, ...of('text to image', 't2i'), ...of('image to text', 'i2t')], [2, 3, 4, 5])
+  return sectionTable(retrievalSection(rows))
+}
+
+/** The model and its twin, where there is one. */
+export function models(name: string, result: RecordedResult): { name: string; report: EvaluationReport }[] {
+  return [{ name, report: result }, ...(result.floatTwin ? [{ name: 'float twin', report: result.floatTwin }] : [])]
 }

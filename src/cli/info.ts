@@ -1,7 +1,8 @@
 /** `bitgen info`: what a model file says of itself, and what it takes to run it here. */
 import type { CAC } from 'cac'
 import { DEFAULT_MODEL, type BitGen, type ModelManifest } from '../index.ts'
-import { figureRows, figureTable, recordedResult } from './figures.ts'
+import { figureSections, sectionsText } from './figure-sections.ts'
+import { recordedResult } from './figures.ts'
 import { bytesText, count, duration, indent, table } from './format.ts'
 import { MODEL_OPTION, openModel } from './model.ts'
 import { option, type Options } from './usage.ts'
@@ -50,8 +51,8 @@ function resultSections({ name, results }: ModelManifest): string[] {
   return Object.entries(results).flatMap(([set, value]) => {
     const result = recordedResult(value)
     if (!result) return []
-    const head = `retrieval on ${set}: ${count(result.images)} images, ${count(result.captions)} captions, in percent`
-    return [`${head}\n${indent(figureTable(figureRows(name, result)))}`]
+    const head = `${set}: ${count(result.images)} images, ${count(result.captions)} captions`
+    return [`${head}\n\n${indent(sectionsText(figureSections(name, result)))}`]
   })
 }
 

@@ -5,17 +5,28 @@
 import { cac, type CAC } from 'cac'
 import manifest from '../../package.json' with { type: 'json' }
 import { errorText, message } from '../base/errors.ts'
+import { addCaption } from './caption.ts'
 import { addData } from './data.ts'
 import { addDemo } from './demo.ts'
 import { addEvaluate } from './evaluate.ts'
 import { addExport } from './export.ts'
+import { addForget } from './forget.ts'
 import { addInfo } from './info.ts'
+import { addMatch } from './match.ts'
+import { addOneShot } from './one-shot.ts'
+import { addRecall } from './recall.ts'
 import { addSearch } from './search.ts'
 import { addSimilarity } from './similarity.ts'
+import { addTaught } from './taught.ts'
+import { addTeach } from './teach.ts'
 import { addTrain } from './train.ts'
 import { UsageError } from './usage.ts'
 
-const COMMANDS = [addDemo, addSearch, addSimilarity, addEvaluate, addInfo, addData, addTrain, addExport]
+const COMMANDS = [
+  ...[addDemo, addSearch, addSimilarity, addMatch, addCaption],
+  ...[addTeach, addRecall, addForget, addTaught],
+  ...[addEvaluate, addOneShot, addInfo, addData, addTrain, addExport],
+]
 
 /** Exit codes: done, failed, called wrongly. */
 const [OK, FAILED, USAGE] = [0, 1, 2]

@@ -12,6 +12,7 @@ import { openModelFile, type ModelFile } from '../io/model-file.ts'
 import { KERNELS } from '../kernels.ts'
 import { loadKernels } from '../runtime/load.ts'
 import { runPaths, type RunEvents } from '../train/run.ts'
+import type { Scores } from '../train/scores.ts'
 import type { ValidationReport } from '../train/trainer.ts'
 import { count, duration } from './format.ts'
 import { Progress } from './progress.ts'
@@ -107,13 +108,14 @@ class Show {
       },
       onNote: (line) => this.note(line),
       onEvaluation: (report) => this.note(evaluationLine(report)),
-      onStep: ({ step, loss, accT2i, accI2t, skipped }, steps, imagesPerSecond) => {
+      onStep: (report, steps, imagesPerSecond) => {
+        const { step, skipped } = report
         this.progress ??= new Progress('steps', steps, step - 1)
         if (skipped) this.note(`step ${step} was skipped: its gradient was not finite`)
         const seconds = this.secondsPerStep(pairs / imagesPerSecond)
         const left = duration((steps - step) * seconds)
-        const figures = `loss ${loss.toFixed(3)} acc_t2i ${accT2i.toFixed(2)} acc_i2t ${accI2t.toFixed(2)}`
-        this.progress.update(step, `${figures} ${(pairs / seconds).toFixed(0)} images/s ETA ${left}`)
+        const pace = `${(pairs / seconds).toFixed(pairs / seconds < 10 ? 1 : 0)} images/s ETA ${left}`
+        this.progress.update(step, `${scoresLine(report)} ${pace}`)
       },
     }
   }
@@ -137,9 +139,25 @@ class Show {
   }
 }
 
-function evaluationLine({ step, t2i, i2t, meanRecall }: ValidationReport): string {
+function evaluationLine({ step, t2i, i2t, meanRecall, scores }: ValidationReport): string {
   const way = ({ r1, r5, r10 }: ValidationReport['t2i']) => [r1, r5, r10].map((r) => r.toFixed(1)).join(' ')
-  return `step ${step}: R@1 R@5 R@10 text to image ${way(t2i)}, image to text ${way(i2t)}, mean ${meanRecall.toFixed(1)}`
+  const recalls = `R@1 R@5 R@10 text to image ${way(t2i)}, image to text ${way(i2t)}, mean ${meanRecall.toFixed(1)}`
+  return `step ${step}: ${recalls}; ${scoresLine(scores)}`
+}
+
+/** The scores that were measured, by the names of the card. */
+function scoresLine(scores: Scores): string {
+  const shown: [name: string, value: number | undefined, digits: number][] = [
+    ['loss', scores.loss, 3],
+    ['acc_t2i', scores.accT2i, 2],
+    ['acc_i2t', scores.accI2t, 2],
+    ['itm_acc', scores.itmAcc, 2],
+    ['perplexity', scores.perplexity, 1],
+    ['memory_quality', scores.memoryQuality, 2],
+  ]
+  return shown
+    .flatMap(([name, value, digits]) => (value === undefined ? [] : [`${name} ${value.toFixed(digits)}`]))
+    .join(' ')
 }
 
 function summary({ output, steps }: TrainConfig, { progress, reason }: RunResult): string {

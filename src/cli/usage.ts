@@ -15,15 +15,31 @@ export type Options = Record<string, unknown>
 export function option(options: Options, name: string): string | undefined {
   const value = options[name]
   if (value === undefined) return undefined
-  if (Array.isArray(value)) throw new UsageError(message(`--${name}`, 'must be given once', value))
+  if (Array.isArray(value)) throw new UsageError(message(flag(name), 'must be given once', value))
   return String(value)
+}
+
+/** The value of an option as a number, undefined where it was not given. Throws a UsageError where it is none. */
+export function numberOption(options: Options, name: string): number | undefined {
+  const value = option(options, name)
+  if (value === undefined) return undefined
+  const number = Number(value)
+  if (value.trim() === '' || !Number.isFinite(number)) {
+    throw new UsageError(message(flag(name), 'must be a number', value))
+  }
+  return number
 }
 
 /** The value of an option that a command needs. Throws a UsageError where it is missing. */
 export function requiredOption(options: Options, name: string): string {
   const value = option(options, name)
-  if (value === undefined) throw new UsageError(message(`--${name}`, 'must be given'))
+  if (value === undefined) throw new UsageError(message(flag(name), 'must be given'))
   return value
+}
+
+/** `topP` as it is written: `--top-p`. */
+function flag(name: string): string {
+  return `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
 }
 
 /** The error as one that names the file at fault and what it must be, unless it names the file already. */

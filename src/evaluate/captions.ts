@@ -90,12 +90,17 @@ export function words(text: string): string[] {
   return split.match(TOKEN) ?? []
 }
 
+/** What exact matches compare: lower case, white space collapsed. */
+export function plainText(text: string): string {
+  return text.toLowerCase().trim().replace(/\s+/g, ' ')
+}
+
 function parse(text: string): Caption {
   const all = words(text)
   const grams = Array.from({ length: MAX_ORDER }, (_, k) =>
     bagOf(Array.from({ length: Math.max(0, all.length - k) }, (_, i) => all.slice(i, i + k + 1).join(' '))),
   )
-  return { text: text.toLowerCase().trim().replace(/\s+/g, ' '), words: all, grams }
+  return { text: plainText(text), words: all, grams }
 }
 
 function bagOf(items: readonly string[]): Bag {

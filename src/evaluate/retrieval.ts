@@ -39,16 +39,40 @@ export interface RetrievalFeatures {
   captionOf: ArrayLike<number>
 }
 
+/** Ranks from 1 of the right answers, by query. */
+export interface RetrievalRanks {
+  /** [captions] */
+  t2i: Int32Array
+  /** [images] */
+  i2t: Int32Array
+}
+
 /** Both directions over one set of images and captions. Throws a RangeError where sizes do not fit. */
-export function evaluateRetrieval({ text, image, channels, captionOf }: RetrievalFeatures): RetrievalReport {
-  const images = image.length / channels
-  const ofImage = Int32Array.from({ length: images }, (_, i) => i)
+export function evaluateRetrieval(features: RetrievalFeatures): RetrievalReport {
+  return retrievalReport(retrievalRanks(features), features.captionOf)
+}
+
+/** Ranks of both directions. Throws a RangeError where sizes do not fit. */
+export function retrievalRanks({ text, image, channels, captionOf }: RetrievalFeatures): RetrievalRanks {
   const ofCaption = Int32Array.from(captionOf)
-  checkOwners(ofCaption, images)
-  const t2i = ranks(text, image, channels, ofCaption, ofImage)
-  const i2t = ranks(image, text, channels, ofImage, ofCaption)
-  const chance = { t2i: chanceRecalls(ofCaption, ofImage), i2t: chanceRecalls(ofImage, ofCaption) }
-  return { images, captions: ofCaption.length, t2i: summarise(t2i), i2t: summarise(i2t), chance }
+  checkOwners(ofCaption, image.length / channels)
+  const ofImage = imagesOf(image.length / channels)
+  return {
+    t2i: ranks(text, image, channels, ofCaption, ofImage),
+    i2t: ranks(image, text, channels, ofImage, ofCaption),
+  }
+}
+
+/** Figures of the ranks, beside chance. */
+export function retrievalReport({ t2i, i2t }: RetrievalRanks, captionOf: ArrayLike<number>): RetrievalReport {
+  const ofImage = imagesOf(i2t.length)
+  const chance = { t2i: chanceRecalls(captionOf, ofImage), i2t: chanceRecalls(ofImage, captionOf) }
+  return { images: i2t.length, captions: t2i.length, t2i: summarise(t2i), i2t: summarise(i2t), chance }
+}
+
+/** Every image is its own. */
+function imagesOf(images: number): Int32Array {
+  return Int32Array.from({ length: images }, (_, i) => i)
 }
 
 /**
@@ -76,16 +100,27 @@ export function ranks(
     `gallery must have ${G} x ${channels} numbers`,
     gallery.length,
   )
-  const scores = new Float64Array(G)
-  return Int32Array.from({ length: Q }, (_, q) => {
+  const all = mapQueries(queries, gallery, channels, (scores, q) => {
     let best = -Infinity
-    for (let g = 0; g < G; g++) {
-      scores[g] = dot(queries, q * channels, gallery, g * channels, channels)
-      if (ofGallery[g] === ofQuery[q]) best = Math.max(best, scores[g])
-    }
+    for (let g = 0; g < G; g++) if (ofGallery[g] === ofQuery[q]) best = Math.max(best, scores[g])
     let rank = 1
     for (let g = 0; g < G; g++) if (ofGallery[g] !== ofQuery[q] && !(scores[g] < best)) rank++
     return rank
+  })
+  return Int32Array.from(all)
+}
+
+/** What `of` makes of the similarities [G] of each query with the whole gallery; they are overwritten by the next. */
+export function mapQueries<T>(
+  queries: Float32Array,
+  gallery: Float32Array,
+  channels: number,
+  of: (scores: Float64Array, query: number) => T,
+): T[] {
+  const scores = new Float64Array(gallery.length / channels)
+  return Array.from({ length: queries.length / channels }, (_, q) => {
+    for (let g = 0; g < scores.length; g++) scores[g] = dot(queries, q * channels, gallery, g * channels, channels)
+    return of(scores, q)
   })
 }
 

@@ -101,7 +101,8 @@ function isBuffer(buffer: PlanBuffer): boolean {
 }
 
 function isCall(call: Call): boolean {
-  const isArg = (arg: Arg) => isText(arg) || isNumber(arg) || (isRecord(arg) && isCount(arg.at) && isCount(arg.plus ?? 0))
+  const isArg = (arg: Arg) =>
+    isText(arg) || isNumber(arg) || (isRecord(arg) && isCount(arg.at) && isCount(arg.plus ?? 0))
   return isRecord(call) && isText(call.k) && isList(call.a, isArg)
 }
 

@@ -12,6 +12,7 @@ import { matchingPairs } from '../ops/matching_pairs.ts'
 import { memoryEpisodes } from '../ops/memory_episodes.ts'
 import { reshape } from '../ops/reshape.ts'
 import { retrievalAccuracy } from '../ops/retrieval_accuracy.ts'
+import { scaleBy } from '../ops/scale_by.ts'
 import { scaleRows } from '../ops/scale_rows.ts'
 import { takeRows } from '../ops/take_rows.ts'
 import { vocabularyLoss } from '../ops/vocabulary_loss.ts'
@@ -48,11 +49,12 @@ export interface Batch {
 }
 
 /**
- * Where matching gets its pairs that do not match: drawn in the step from the similarities of the batch by uniform
- * numbers [B], or given as rows [B] i32 of the batch with `extra` samples behind it.
+ * Where matching gets its pairs that do not match: drawn in the step by uniform numbers [B] from the softmax of the
+ * similarities of the batch times `hardness` [1] (1: the logits of the contrast, 0: all alike), or given as rows [B] i32 of the batch with `extra` samples behind it.
  */
 export type Negatives =
-  { kind: 'drawn'; text: Value; image: Value } | { kind: 'given'; text: Value; image: Value; extra: Extra | null }
+  | { kind: 'drawn'; text: Value; image: Value; hardness: Value }
+  | { kind: 'given'; text: Value; image: Value; extra: Extra | null }
 
 /** Samples that were made again for their sake; `rows` is the symbol of B plus their number. */
 export interface Extra {
@@ -169,11 +171,13 @@ function matchingLoss(
   prefix: States,
   { t2i, i2t, logT }: ContrastLosses,
 ): { loss: Value; logits: Value; labels: Value; fused: Fused } {
-  const drawn = (scores: Value, draws: Value) => drawNegatives(b, scores, null, logT, concepts, null, null, draws)
+  const drawn = (scores: Value, draws: Value, hardness: Value) =>
+    drawNegatives(b, scaleBy(b, scores, hardness), null, logT, concepts, null, null, draws)
+  const { text: textRows, image: imageRows } = negatives
   const pairs =
     negatives.kind === 'drawn'
-      ? matchingPairs(b, drawn(i2t, negatives.text), drawn(t2i, negatives.image))
-      : matchingPairs(b, negatives.text, negatives.image)
+      ? matchingPairs(b, drawn(i2t, textRows, negatives.hardness), drawn(t2i, imageRows, negatives.hardness))
+      : matchingPairs(b, textRows, imageRows)
   let pool = { x: prefix.x, lengths, v }
   if (negatives.kind === 'given' && negatives.extra) {
     const { extra } = negatives

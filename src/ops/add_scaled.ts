@@ -4,6 +4,7 @@
 import type { Builder } from '../graph/builder.ts'
 import type { Op, Value } from '../graph/graph.ts'
 import { requireThat } from '../base/errors.ts'
+import { dotProduct, scaleBy } from './scale_by.ts'
 import { elements, given, like, requireSame } from './shared.ts'
 
 /**
@@ -25,39 +26,13 @@ export const addScaledOp: Op = {
   },
   grad: (b, { inputs: [, c, alpha] }, [dy], needs) => [
     dy,
-    needs[1] ? b.apply(scaleByOp, [dy, alpha])[0] : undefined,
-    needs[2] ? b.apply(dotOp, [dy, c])[0] : undefined,
+    needs[1] ? scaleBy(b, dy!, alpha!) : undefined,
+    needs[2] ? dotProduct(b, dy!, c!) : undefined,
   ],
   lower({ inputs: [x, c, alpha], outputs: [y] }, to) {
     to.call('add_gated__f32', to.at(x), to.at(c), to.at(alpha), to.at(y), elements(y))
   },
   cases: [1, 6, 130, 523].map((n) => ({ name: `n${n}`, inputs: [{ shape: [n] }, { shape: [n] }, { shape: [1] }] })),
-}
-
-/** y = alpha * x. */
-const scaleByOp: Op = {
-  name: 'scale_by',
-  infer: ([x]) => [like(x!)],
-  reference([x, alpha], [y]) {
-    x!.data.forEach((value, i) => (y.data[i] = alpha!.data[0] * value))
-  },
-  lower({ inputs: [x, alpha], outputs: [y] }, to) {
-    to.call('scale_by__f32', to.at(x), to.at(alpha), to.at(y), elements(y))
-  },
-  cases: [],
-}
-
-/** y [1] = sum(a * b). */
-const dotOp: Op = {
-  name: 'dot',
-  infer: () => [{ shape: [1], dtype: 'f32' }],
-  reference([a, b], [y]) {
-    a!.data.forEach((value, i) => (y.data[0] += value * b!.data[i]))
-  },
-  lower({ inputs: [a, b], outputs: [y] }, to) {
-    to.call('dot__f32', to.at(a), to.at(b), to.at(y), elements(a!))
-  },
-  cases: [],
 }
 
 /** x + alpha * c, alpha [1]. */

@@ -38,6 +38,7 @@ import { resizePositionsOp } from './resize_positions.ts'
 import { retrievalAccuracyOp } from './retrieval_accuracy.ts'
 import { rmsNormOp } from './rms_norm.ts'
 import { roundRowsOp } from './round_rows.ts'
+import { scaleByOp } from './scale_by.ts'
 import { scaleRowsOp } from './scale_rows.ts'
 import { swapAxesOp } from './swap_axes.ts'
 import { takeFirstOp } from './take_first.ts'
@@ -84,6 +85,7 @@ export const OPS: readonly Op[] = [
   retrievalAccuracyOp,
   rmsNormOp,
   roundRowsOp,
+  scaleByOp,
   scaleRowsOp,
   sliceOp,
   swapAxesOp,

@@ -88,6 +88,8 @@ export interface TrainConfig {
   queue: number
   /** Where pairs that do not match come from: the batch, or the queue too, whose samples are then made again. */
   negatives: 'batch' | 'queue'
+  /** Shares of the steps between which negatives turn from any to as hard as the contrast finds them; [0, 0]: at once. */
+  hardness: [from: number, to: number]
   /** Shares of captions with keywords behind them, and of keywords alone; only for images that have keywords. */
   captionWithKeywords: number
   keywordsAlone: number
@@ -161,6 +163,7 @@ const schema = v.strictObject({
   freeze: v.optional(v.array(v.pipe(v.string(), v.nonEmpty())), []),
   queue: v.optional(whole(0), 4096),
   negatives: v.optional(v.picklist(['batch', 'queue']), 'batch'),
+  hardness: v.optional(range, [0, 0]),
   captionWithKeywords: v.optional(share, 0.25),
   keywordsAlone: v.optional(share, 0.15),
   maxTokens: v.optional(whole(3), 64),

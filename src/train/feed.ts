@@ -24,6 +24,8 @@ export interface FeedOptions {
   encode(texts: readonly string[]): TokenBatch
   /** Keys of the decoder's cross-attention without the slot of the memory: 1+P. */
   imageKeys: number
+  /** How hard drawn negatives are, from 0 to 1 (model/objective.ts). */
+  hardness: number
 }
 
 /**
@@ -34,7 +36,7 @@ export function feedTexts(
   executor: Executor,
   plan: string,
   samples: readonly FeedSample[],
-  { encode, imageKeys }: FeedOptions,
+  { encode, imageKeys, hardness }: FeedOptions,
   again: readonly string[] = [],
 ): Symbols {
   const [B, X] = [samples.length, again.length]
@@ -50,6 +52,7 @@ export function feedTexts(
     samples: samples.map(({ number }) => number),
     draw_text: samples.map(({ draws }) => draws[0]),
     draw_image: samples.map(({ draws }) => draws[1]),
+    hardness: [hardness],
     target_ids: targetIds,
     target_rows: rows,
     targets,

@@ -13,7 +13,7 @@ import type { Batches, Item } from './batches.ts'
 import type { TrainConfig } from './config.ts'
 import type { TrainData } from './data.ts'
 import { feedTexts, writeInputs, type FeedSample } from './feed.ts'
-import { chooseNegatives, mostExtra } from './negatives.ts'
+import { chooseNegatives, hardnessAt, mostExtra } from './negatives.ts'
 import { DRAW_PLAN } from './step.ts'
 import type { TowerCache } from './tower-cache.ts'
 
@@ -66,7 +66,8 @@ export class Feeder {
 
   private write(plan: string, samples: readonly Numbered[], again: readonly Numbered[] = []): Symbols {
     const { executor, data, model } = this.parts
-    const options = { encode: data.encode, imageKeys: 1 + patches(model) }
+    const hardness = this.hardness(samples[0].number)
+    const options = { encode: data.encode, imageKeys: 1 + patches(model), hardness }
     // The tower of missing pictures runs in memory that inputs share: before they are written.
     const pictures = this.picturesOf([...samples, ...again])
     const captions = again.map(({ item }) => item.caption)
@@ -80,6 +81,11 @@ export class Feeder {
     samples.forEach((sample, i) => this.writePicture(plan, '', sample, pictures[i], i, symbols))
     again.forEach((sample, i) => this.writePicture(plan, 'extra_', sample, pictures[samples.length + i], i, symbols))
     return symbols
+  }
+
+  private hardness(number: number): number {
+    const { hardness, steps, batch, accumulate } = this.parts.config
+    return hardnessAt(hardness, number / (batch * accumulate * steps))
   }
 
   private feedSample({ item, number }: Numbered): FeedSample {

@@ -3,6 +3,14 @@
  * of the batch and of a few samples behind it that are made again. ALBEF (arXiv 2107.07651) draws from the batch alone.
  */
 
+/**
+ * How hard negatives are drawn at a share of the run: 0 up to the first share of `range`, 1 from the second on. Hard ones
+ * from the start teach nothing: whoever cannot yet tell any pair apart learns the share of matches, and stays there.
+ */
+export function hardnessAt([from, to]: readonly [number, number], share: number): number {
+  return share >= to ? 1 : Math.max(0, (share - from) / (to - from))
+}
+
 /** Samples of the queue that a step makes again at most. */
 export function mostExtra(batch: number): number {
   return Math.max(1, Math.floor(batch / 4))

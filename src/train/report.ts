@@ -5,25 +5,8 @@
 import { writeFileSync } from 'node:fs'
 import type { Recalls } from '../evaluate/retrieval.ts'
 import { drawChart, type Chart } from './report-charts.ts'
+import { curvesOf, type EvaluationPoint, type StepPoint } from './report-curves.ts'
 import { REPORT_STYLE } from './report-style.ts'
-
-/** What a line of metrics.jsonl has to say about a step; accuracies are shares of the batch. */
-export interface StepPoint {
-  step: number
-  loss: number
-  accT2i: number
-  accI2t: number
-}
-
-/** And about an evaluation; recalls in percent. */
-export interface EvaluationPoint {
-  step: number
-  t2i: Recalls
-  i2t: Recalls
-  /** Shares of the ternary weights that are zero, and that changed since the evaluation before. */
-  zeros?: number
-  flips?: number
-}
 
 /** A row of the table of figures: the model, chance, a baseline. */
 export interface ReportFigure {
@@ -110,43 +93,7 @@ function figureRow({ name, images, captions, t2i, i2t, model }: ReportFigure): s
 }
 
 function curves(steps: readonly StepPoint[], evaluations: readonly EvaluationPoint[]): string {
-  const series = <Row extends { step: number }>(rows: readonly Row[], value: (row: Row) => number) =>
-    rows.map((row) => ({ step: row.step, value: value(row) }))
-  const [blue, orange] = ['var(--blue)', 'var(--orange)']
-  const charts: Chart[] = []
-  if (steps.length > 0) {
-    const loss = { label: 'loss', color: blue, smooth: true, points: series(steps, (row) => row.loss) }
-    const t2i = { label: 'text to image', color: blue, smooth: true, points: series(steps, (row) => 100 * row.accT2i) }
-    const i2t = {
-      label: 'image to text',
-      color: orange,
-      smooth: true,
-      points: series(steps, (row) => 100 * row.accI2t),
-    }
-    charts.push({ title: 'Training loss', axis: 'loss (nats)', lines: [loss] })
-    charts.push({ title: 'Accuracy within the batch', axis: 'right (%)', percent: true, lines: [t2i, i2t] })
-  }
-  if (evaluations.length > 0) {
-    const lines = [
-      { label: 'text to image R@1', color: blue, points: series(evaluations, (row) => row.t2i.r1) },
-      { label: 'R@5', color: blue, dashed: true, points: series(evaluations, (row) => row.t2i.r5) },
-      { label: 'image to text R@1', color: orange, points: series(evaluations, (row) => row.i2t.r1) },
-      { label: 'R@5', color: orange, dashed: true, points: series(evaluations, (row) => row.i2t.r5) },
-    ]
-    charts.push({ title: 'Retrieval on the validation images', axis: 'recall (%)', percent: true, lines })
-  }
-  // Without a ternary weight the shares are no numbers, and null once they were JSON.
-  if (evaluations.some(({ zeros }) => Number.isFinite(zeros))) {
-    const lines = [
-      { label: 'zero', color: blue, points: series(evaluations, (row) => 100 * (row.zeros ?? NaN)) },
-      {
-        label: 'changed since the evaluation before',
-        color: orange,
-        points: series(evaluations, (row) => 100 * (row.flips ?? NaN)),
-      },
-    ]
-    charts.push({ title: 'Ternary weights', axis: 'weights (%)', percent: true, lines })
-  }
+  const charts = curvesOf(steps, evaluations)
   if (charts.length === 0) return ''
   return `<section>\n<h2>Curves</h2>\n<div class="charts">\n${charts.map(figure).join('\n')}\n</div>\n</section>`
 }

@@ -8,7 +8,8 @@ import { pixelBaseline } from '../evaluate/baseline.ts'
 import { evaluateRetrieval, type RetrievalFeatures } from '../evaluate/retrieval.ts'
 import { stemLinear, towerLinear } from '../model/config.ts'
 import { secondsOf, type EvaluationRow, type MetricsRow, type StepRow } from './metrics.ts'
-import type { Report, ReportFigure, RetrievalRow, StepPoint } from './report.ts'
+import { SHOWN, type StepPoint } from './report-curves.ts'
+import type { Report, ReportFigure, RetrievalRow } from './report.ts'
 import type { RunState } from './run.ts'
 import type { Trainer } from './trainer.ts'
 
@@ -71,9 +72,9 @@ function thinned(rows: readonly StepRow[]): StepPoint[] {
   const group = Math.ceil(rows.length / MAX_POINTS)
   return Array.from({ length: Math.ceil(rows.length / group) || 0 }, (_, i) => {
     const part = rows.slice(i * group, (i + 1) * group)
-    const mean = (key: 'step' | 'loss' | 'accT2i' | 'accI2t') =>
+    const mean = (key: (typeof SHOWN)[number] | 'step') =>
       part.reduce((sum, row) => sum + (row[key] ?? NaN), 0) / part.length
-    return { step: mean('step'), loss: mean('loss'), accT2i: mean('accT2i'), accI2t: mean('accI2t') }
+    return { step: mean('step'), ...Object.fromEntries(SHOWN.map((key) => [key, mean(key)])) }
   })
 }
 

@@ -112,6 +112,7 @@ class Run {
       this.trainer.setTower()
       this.trainer.centre()
     }
+    this.options.onNote?.(sizeOf(this.trainer))
     this.metrics.cut(this.progress.step)
     this.metrics.add(startRow(this.progress.step, this.trainer.executor.kernels.manifest.isa))
   }
@@ -229,6 +230,16 @@ class Run {
     if (metadata.kernels !== sha256)
       this.options.onNote?.('the kernels are not those of the checkpoint: last bits may differ')
   }
+}
+
+/** One line on what the run takes, all of it reserved before the first step. */
+function sizeOf({ executor, size, stepsPerEpoch }: Trainer): string {
+  const { total, state, arena } = executor.memoryUse
+  const megabytes = (bytes: number) => `${Math.ceil(bytes / 1e6).toLocaleString('en')} MB`
+  return (
+    `${size.toLocaleString('en')} parameters; memory ${megabytes(total)}: parameters, moments and queue ` +
+    `${megabytes(state)}, batches and what gradients need of them ${megabytes(arena)}; ${stepsPerEpoch} steps an epoch`
+  )
 }
 
 /** What must be equal for a run to go on: everything but where files lie. */

@@ -21,6 +21,7 @@ import { markTouched } from '../ops/embedding.ts'
 import { enqueue, type QueueState } from '../ops/enqueue.ts'
 import { globalNorm } from '../ops/global_norm.ts'
 import { matmul } from '../ops/matmul.ts'
+import { scaleBy } from '../ops/scale_by.ts'
 import { backward } from '../plan/backward.ts'
 
 export interface StepOptions {
@@ -109,7 +110,7 @@ function batchInputs(b: Builder, config: ModelConfig, options: Pick<StepOptions,
     concepts: b.input('concepts', ['B'], 'i32'),
     negatives: given
       ? { kind: 'given', ...pair, extra: { ...samples(b, config, options, 'X', 'extra_'), rows: 'S' } }
-      : { kind: 'drawn', ...pair },
+      : { kind: 'drawn', ...pair, hardness: b.input('hardness', [1]) },
     text: {
       ids: b.input('target_ids', ['B', 'T'], 'i32'),
       rows: b.input('target_rows', ['R'], 'i32'),
@@ -155,12 +156,14 @@ export function drawGraph(config: ModelConfig, options: StepOptions): Graph {
   const concepts = b.input('concepts', ['B'], 'i32')
   const { text, image, ids, filled } = queueStates(b, config, options)
   const logT = logTemperature(b)
+  const hardness = b.input('hardness', [1])
   for (const [side, own, others, keys] of [
     ['text', i, t, text],
     ['image', t, i, image],
   ] as const) {
     const draws = b.input(`draw_${side}`, ['B'])
-    const [scores, queueScores] = [matmul(b, own, others), matmul(b, own, keys)]
+    const scaled = (gallery: Value) => scaleBy(b, matmul(b, own, gallery), hardness)
+    const [scores, queueScores] = [scaled(others), scaled(keys)]
     b.output(`${side}_rows`, drawNegatives(b, scores, queueScores, logT, concepts, ids, filled, draws))
     b.output(`${side}_rows_batch`, drawNegatives(b, scores, null, logT, concepts, null, null, draws))
   }
@@ -209,7 +212,7 @@ function withGradients(graph: Graph, gradients: Map<number, Value>): [Value, Val
 /**
  * The graphs of training, in the order in which a step runs them.
  * inputs  pixels [B,3,S,S] (or tower [B,1+P,hidden]), ids [B,T], lengths [B], concepts [B]; where the losses need them
- *         draw_text and draw_image [B] (with negatives of the queue negative_text, negative_image [B], and extra_* of X
+ *         draw_text and draw_image [B] and hardness [1] (with negatives of the queue negative_text, negative_image [B], and extra_* of X
  *         samples), target_ids [B,T], target_rows and targets [R], reads and visible [B]; samples [B] where the queue
  *         keeps them; control (ops/adamw.ts)
  * outputs the losses that have a weight and what metrics need of them (objective.ts), norm [2]

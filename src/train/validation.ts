@@ -54,7 +54,7 @@ export class Validation {
     const most = executor.maximum('validate', 'B')
     for (let from = 0; from < samples.length; from += most) {
       const part = samples.slice(from, from + most)
-      const options = { encode: data.encode, imageKeys: 1 + patches(model) }
+      const options = { encode: data.encode, imageKeys: 1 + patches(model), hardness: 1 }
       const symbols = feedTexts(executor, 'validate', part, options)
       part.forEach((_, i) => writePixels(executor, 'validate', pixels(from + i), i, symbols))
       executor.run('validate', symbols)
