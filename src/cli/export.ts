@@ -1,7 +1,7 @@
 /** `bitgen export`: a checkpoint to the one file that a model is used from, with how it was trained. */
 import type { CAC } from 'cac'
-import { renameSync, writeFileSync } from 'node:fs'
 import { exportModel } from '../index.ts'
+import { replaceFile } from '../io/replace-file.ts'
 import { bytesText } from './format.ts'
 import { requiredOption, type Options } from './usage.ts'
 
@@ -17,9 +17,7 @@ export function addExport(cli: CAC): void {
     .action(async (options: Options) => {
       const [checkpoint, out] = [requiredOption(options, 'checkpoint'), requiredOption(options, 'out')]
       const bytes = await exportModel(checkpoint)
-      // Written aside first: a model in use is never half a file.
-      writeFileSync(`${out}.part`, bytes)
-      renameSync(`${out}.part`, out)
+      replaceFile(out, bytes)
       console.log(`${out}: ${bytesText(bytes.length)}`)
     })
 }

@@ -15,6 +15,7 @@ import { addInfo } from './info.ts'
 import { addMatch } from './match.ts'
 import { addOneShot } from './one-shot.ts'
 import { addRecall } from './recall.ts'
+import { addSelftest } from './selftest.ts'
 import { addSearch } from './search.ts'
 import { addSimilarity } from './similarity.ts'
 import { addTaught } from './taught.ts'
@@ -25,7 +26,7 @@ import { UsageError } from './usage.ts'
 const COMMANDS = [
   ...[addDemo, addSearch, addSimilarity, addMatch, addCaption],
   ...[addTeach, addRecall, addForget, addTaught],
-  ...[addEvaluate, addOneShot, addInfo, addData, addTrain, addExport],
+  ...[addEvaluate, addOneShot, addInfo, addData, addTrain, addExport, addSelftest],
 ]
 
 /** Exit codes: done, failed, called wrongly. */

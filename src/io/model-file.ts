@@ -33,6 +33,8 @@ export interface ModelManifest {
   logTemperature: number
   /** Thresholds of recognition by the memory; null where it was not measured. */
   scope: Scope | null
+  /** Digest of a fixed inference (runtime/self-test.ts) where the file was made; null where none was computed. */
+  selfTest: string | null
   /** Parameters by part, and in all. */
   parameters: Record<string, number>
   /** How it was trained: configuration, seed, steps, time, machine, commit. */

@@ -65,6 +65,7 @@ const MANIFEST: Record<keyof ModelManifest, (value: unknown) => boolean> = {
   temperature: isNumber,
   logTemperature: isNumber,
   scope: (value) => value === null || isScope(value),
+  selfTest: (value) => value === null || isText(value),
   parameters: (value) => isRecord(value) && Object.values(value).every(isCount),
   training: (value) => value === null || isRecord(value),
   data: (value) => value === null || (isRecord(value) && isText(value.sha256)),

@@ -7,6 +7,7 @@ import { exp } from '../base/math.ts'
 import type { Pixels } from '../image/pixels.ts'
 import { CaptionStream, type CaptionWork } from './caption.ts'
 import { Recognition } from './recognition.ts'
+import { selfTest } from './self-test.ts'
 import type {
   CaptionSearch,
   EncodedImage,
@@ -125,6 +126,15 @@ export abstract class Model<Image, Text, Piece> {
       textOfLabel: (label) => this.textOfLabel(label),
     })
     return this.recognition
+  }
+
+  /**
+   * The digest of a fixed inference on this engine and its kernels, undefined where the engine cannot compute one; and
+   * the digest that the model file states: other bits than there are a fault of the engine.
+   */
+  async selfTest(): Promise<{ digest: string | undefined; expected: string | null }> {
+    const expected = this.loaded.manifest.selfTest
+    return { digest: await selfTest(this.loaded), expected }
   }
 
   /** What the model is, what it takes, and which kernels run it. */

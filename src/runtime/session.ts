@@ -180,6 +180,11 @@ export class Session {
     return this.executor.hasPlan('fuse')
   }
 
+  /** Whether the model was trained to caption. */
+  get canCaption(): boolean {
+    return this.executor.hasPlan('startDecoding')
+  }
+
   /** A text with an image. Throws where the model was not trained to match. */
   fuse({ prefix }: EncodedText, { tokens }: EncodedImage): FusedPair {
     requireThat(this.canFuse, 'match', 'must be asked of a model that was trained to match')

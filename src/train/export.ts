@@ -23,6 +23,8 @@ import { encodeRows } from '../quant/rows.ts'
 import { Executor } from '../runtime/execute.ts'
 import type { Kernels } from '../runtime/kernels.ts'
 import { loadKernels } from '../runtime/load.ts'
+import { selfTest } from '../runtime/self-test.ts'
+import { Session } from '../runtime/session.ts'
 import { VocabularyMap } from '../text/vocabulary.ts'
 import type { TrainConfig } from './config.ts'
 import { trainingRecord } from './record.ts'
@@ -87,13 +89,16 @@ export async function exportModel(checkpointPath: string, options: ExportOptions
     temperature: exp(logTemperature),
     logTemperature,
     scope,
+    selfTest: null,
     parameters: countByPart(graphs, tensors.get(PRIOR)),
     training: trainingRecord(checkpointPath, progress.step, config),
     data: JSON.parse(checkpoint.metadata.source) as ModelManifest['data'],
     results,
   }
   const sha256 = (data: Uint8Array) => createHash('sha256').update(data).digest('hex')
-  return sealSafetensors(tensors, modelMetadata(manifest, plans, sha256), sha256)
+  const seal = (about: ModelManifest) => sealSafetensors(tensors, modelMetadata(about, plans, sha256), sha256)
+  const session = await Session.open(seal(manifest), { sources: KERNELS })
+  return seal({ ...manifest, selfTest: (await selfTest(session)) ?? null })
 }
 
 /** The entry points that a run with these losses has trained. */
