@@ -18,6 +18,7 @@ import { EOS } from '../src/text/vocabulary.ts'
 import { builtKernels } from './support/kernels.ts'
 import { MICRO_CHANNELS, MICRO_IDS, MICRO_LENGTH, microModel, picture, RETRIEVAL } from './support/micro-model.ts'
 import { Oracle } from './support/oracle.ts'
+import { thrown } from './support/thrown.ts'
 
 /** Pictures that are less alike than this are not taught: the noise of picture() is alike to 0.93. */
 const SCOPE = { image: 0.9999, text: 0.5, code: 0.5, weights: { image: 1, text: 0 } }
@@ -49,15 +50,6 @@ async function read<Piece>(stream: AsyncIterable<Piece>): Promise<Piece[]> {
   const pieces: Piece[] = []
   for await (const piece of stream) pieces.push(piece)
   return pieces
-}
-
-async function thrown(run: () => unknown): Promise<string> {
-  try {
-    await run()
-  } catch (error) {
-    return String(error)
-  }
-  throw new Error('must throw')
 }
 
 /** Log-probability of chosen ids, from the decoder on the whole text in float64. */

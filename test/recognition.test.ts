@@ -13,6 +13,7 @@ import { EOS } from '../src/text/vocabulary.ts'
 import { builtKernels } from './support/kernels.ts'
 import { MICRO_CHANNELS, MICRO_IDS, microModel, picture, RETRIEVAL } from './support/micro-model.ts'
 import { Oracle } from './support/oracle.ts'
+import { thrown } from './support/thrown.ts'
 
 /** The noise of picture() is alike to 0.93. */
 const SCOPE = { image: 0.9999, text: 0.9999, code: 0.9999, weights: { image: 1, text: 0 } }
@@ -23,15 +24,6 @@ const SIZE = oracle.config.image
 const PICTURES = Array.from({ length: 4 }, (_, i) => picture(i, SIZE, SIZE))
 /** Texts of 3 to 9 ids. */
 const TEXTS = PICTURES.map((_, i) => [EOS, ...MICRO_IDS.slice(5 * i, 7 * i + 1), EOS])
-
-async function thrown(run: () => unknown): Promise<string> {
-  try {
-    await run()
-  } catch (error) {
-    return String(error)
-  }
-  throw new Error('must throw')
-}
 
 /** Teaches pictures under their own numbers. */
 async function teach(model: Core, ...numbers: number[]): Promise<void> {

@@ -8,19 +8,11 @@ import { BitGen as Core } from '../src/core.ts'
 import { BitGen } from '../src/index.ts'
 import { EOS, VOCABULARY } from '../src/text/vocabulary.ts'
 import { microModel } from './support/micro-model.ts'
+import { thrown } from './support/thrown.ts'
 
 const bytes = await microModel()
 const model = await Core.load(bytes)
 const TEXT = [EOS, 7, 200]
-
-async function thrown(run: () => unknown): Promise<string> {
-  try {
-    await run()
-  } catch (error) {
-    return String(error)
-  }
-  throw new Error('must throw')
-}
 
 const RED = { data: new Uint8Array(12), width: 2, height: 2, channels: 3 as const }
 const none = undefined as never

@@ -19,6 +19,7 @@ import { EOS } from '../src/text/vocabulary.ts'
 import { builtKernels } from './support/kernels.ts'
 import { MICRO_CHANNELS, MICRO_IDS, MICRO_LENGTH, microModel, picture } from './support/micro-model.ts'
 import { Oracle } from './support/oracle.ts'
+import { thrown } from './support/thrown.ts'
 
 const bytes = await microModel()
 const model = await Core.load(bytes)
@@ -33,15 +34,6 @@ const TEXTS = Array.from({ length: 21 }, (_, i) => {
   return i === 20 ? [EOS] : [EOS, ...words]
 })
 const PICTURES = Array.from({ length: 11 }, (_, i) => picture(i, 20 + 7 * i, 33, i % 2 ? 3 : 4))
-
-async function thrown(run: () => unknown): Promise<string> {
-  try {
-    await run()
-  } catch (error) {
-    return String(error)
-  }
-  throw new Error('must throw')
-}
 
 function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
   return Array.from(a).reduce((sum, value, i) => sum + value * b[i], 0)

@@ -142,20 +142,22 @@ function queueLength(queueIds: Value | null): number {
   return queueIds ? fixed(queueIds.shape[0]) : 0
 }
 
+/** Scores of batch and queue, the temperature and ids below `max`, for cases of ops that take them. */
+export function scoreInputs(B: number, Q: number, filled: number, max: number): Op['cases'][number]['inputs'] {
+  const ids = { dtype: 'i32', kind: 'ids', max } as const
+  return [
+    { shape: [B, B] },
+    Q ? { shape: [B, Q] } : null,
+    { shape: [1], kind: 'values', values: [-0.5] },
+    { shape: [B], ...ids },
+    Q ? { shape: [Q], ...ids } : null,
+    Q ? { shape: [1], dtype: 'i32', kind: 'values', values: [filled] } : null,
+  ]
+}
+
 function contrastCase(mode: ContrastMode, B: number, Q: number, filled: number): Op['cases'][number] {
-  const ids = { dtype: 'i32', kind: 'ids', max: Math.ceil(B * 0.7) } as const
-  return {
-    name: `${mode}_b${B}_q${Q}_filled${filled}`,
-    inputs: [
-      { shape: [B, B] },
-      Q ? { shape: [B, Q] } : null,
-      { shape: [1], kind: 'values', values: [-0.5] },
-      { shape: [B], ...ids },
-      Q ? { shape: [Q], ...ids } : null,
-      Q ? { shape: [1], dtype: 'i32', kind: 'values', values: [filled] } : null,
-    ],
-    attributes: { mode },
-  }
+  const inputs = scoreInputs(B, Q, filled, Math.ceil(B * 0.7))
+  return { name: `${mode}_b${B}_q${Q}_filled${filled}`, inputs, attributes: { mode } }
 }
 
 /** The loss [1] of similarities: rows of `scores` are queries, columns keys, the own key on the diagonal. */

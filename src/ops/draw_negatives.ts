@@ -8,6 +8,7 @@ import type { Op, Value } from '../graph/graph.ts'
 import { exp } from '../base/math.ts'
 import { fixed } from '../base/shape.ts'
 import { requireThat } from '../base/errors.ts'
+import { scoreInputs } from './contrast_loss.ts'
 import { given } from './shared.ts'
 
 /**
@@ -69,19 +70,10 @@ export const drawNegativesOp: Op = {
  * where the next column begins (test/matching.test.ts), so that f32 draws what f64 does.
  */
 function drawCase(name: string, B: number, Q: number, filled: number, max = B): Op['cases'][number] {
-  const ids = { dtype: 'i32', kind: 'ids', max } as const
   const draws = Array.from({ length: B }, (_, r) => Math.fround((r * 0.6180339887) % 1))
   return {
     name: `${name}_b${B}_q${Q}_filled${filled}`,
-    inputs: [
-      { shape: [B, B] },
-      Q ? { shape: [B, Q] } : null,
-      { shape: [1], kind: 'values', values: [-0.5] },
-      { shape: [B], ...ids },
-      Q ? { shape: [Q], ...ids } : null,
-      Q ? { shape: [1], dtype: 'i32', kind: 'values', values: [filled] } : null,
-      { shape: [B], kind: 'values', values: draws },
-    ],
+    inputs: [...scoreInputs(B, Q, filled, max), { shape: [B], kind: 'values', values: draws }],
   }
 }
 
