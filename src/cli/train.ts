@@ -16,7 +16,7 @@ import type { Scores } from '../train/scores.ts'
 import type { ValidationReport } from '../train/trainer.ts'
 import { count, duration } from './format.ts'
 import { Progress } from './progress.ts'
-import { errorAt, option, requiredOption, UsageError, type Options } from './usage.ts'
+import { errorAt, numberOption, option, requiredOption, UsageError, type Options } from './usage.ts'
 
 /** npm and terminals may deliver one Ctrl-C twice; what follows sooner is the same one. */
 const SAME_SIGNAL_MS = 1000
@@ -30,11 +30,16 @@ export function addTrain(cli: CAC): void {
     .option('--config <file>', 'Configuration of the run, JSON; its paths are relative to it')
     .option('--init <model>', 'Starts a new run from the weights of a model file')
     .option('--output <folder>', 'Folder of the run instead of the one that the configuration names')
+    .option('--seed <number>', 'Seed of the run instead of the one that the configuration has')
     .option('--allow-changed-config', 'Goes on although the configuration is not that of the checkpoint')
     .example('  $ bitgen train --config models/emoji-nano/train.json --output runs/mine')
     .action(async (options: Options) => {
       const config = readTrainConfig(requiredOption(options, 'config'))
       config.output = resolve(option(options, 'output') ?? config.output)
+      const seed = numberOption(options, 'seed') ?? config.seed
+      if (!Number.isInteger(seed) || seed < 0)
+        throw new UsageError(message('--seed', 'must be a whole number from 0', seed))
+      config.seed = seed
       const { allowChangedConfig = false } = options
       if (typeof allowChangedConfig !== 'boolean') {
         throw new UsageError(message('--allow-changed-config', 'must have no value', allowChangedConfig))
