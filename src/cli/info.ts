@@ -1,18 +1,29 @@
-/** `bitgen info`: what a model file says of itself, and what it takes to run it here. */
+/**
+ * `bitgen info`: what a model file says of itself, and what it takes to run it here; or how many parameters a
+ * configuration has.
+ */
 import type { CAC } from 'cac'
+import { message } from '../base/errors.ts'
 import { DEFAULT_MODEL, type BitGen, type ModelManifest } from '../index.ts'
+import { modelConfig, PRESETS, TOWERS, type PresetName, type TowerName } from '../model/config.ts'
+import { countByPart, modelParameterSizes } from '../model/parameters.ts'
 import { figureSections, sectionsText } from './figure-sections.ts'
 import { recordedResult } from './figures.ts'
 import { bytesText, count, duration, indent, table } from './format.ts'
 import { MODEL_OPTION, openModel } from './model.ts'
-import { option, type Options } from './usage.ts'
+import { option, UsageError, type Options } from './usage.ts'
 
 export function addInfo(cli: CAC): void {
   cli
     .command('info', 'Size, memory, kernels, training and figures of a model')
     .usage('info [options]')
     .option(...MODEL_OPTION)
+    .option('--preset <name>', `Parameters of a configuration instead: ${Object.keys(PRESETS).join(', ')}`)
+    .option('--tower <name>', `With another vision tower: ${Object.keys(TOWERS).join(', ')}`)
     .action(async (options: Options) => {
+      const [preset, tower] = [option(options, 'preset'), option(options, 'tower')]
+      if (preset !== undefined) return console.log(describePreset(preset, tower))
+      if (tower !== undefined) throw new UsageError(message('--tower', 'must come with --preset', tower))
       const model = await openModel(options)
       console.log(describe(model, option(options, 'model') ?? DEFAULT_MODEL))
     })
@@ -20,7 +31,6 @@ export function addInfo(cli: CAC): void {
 
 function describe(model: BitGen, source: string): string {
   const { name, fileBytes, parameters, memory, isa, manifest } = model.info()
-  const { total, ...parts } = parameters
   const facts = [
     ['file', `${bytesText(fileBytes)}, ${source}`],
     ['input', `${manifest.image} x ${manifest.image} pixels; texts up to ${manifest.maxLength} tokens`],
@@ -34,17 +44,25 @@ function describe(model: BitGen, source: string): string {
     ['training', trainingText(manifest.training)],
     ['data', manifest.data ? `manifest sha256 ${manifest.data.sha256}` : 'not recorded'],
   ]
-  const numbers = [...Object.entries(parts), ['total', total] as const].map(([part, n]) => [part, count(n)])
-  const sections = [
-    `${name}\n${indent(table(facts))}`,
-    `parameters\n${indent(table(numbers, [1]))}`,
-    ...resultSections(manifest),
-  ]
+  const sections = [`${name}\n${indent(table(facts))}`, parametersText(parameters), ...resultSections(manifest)]
   const credits = attributions(manifest).map(
     ({ title, author, licence, url }) => `${title}, ${author}, ${licence}, ${url}`,
   )
   if (credits.length > 0) sections.push(`artwork of the data set\n${indent(credits.join('\n'))}`)
   return sections.join('\n\n')
+}
+
+/** A preset with the tower that it names, or another one. */
+function describePreset(preset: string, tower: string | undefined): string {
+  const vision = tower === undefined ? {} : { vision: tower as TowerName }
+  const config = modelConfig(preset as PresetName, vision)
+  const input = `input ${config.image} x ${config.image} pixels, texts up to ${config.maxLength} tokens`
+  return `${preset}: ${input}\n\n${parametersText(countByPart(modelParameterSizes(config)))}`
+}
+
+function parametersText({ total, ...parts }: Record<string, number>): string {
+  const numbers = [...Object.entries(parts), ['total', total] as const].map(([part, n]) => [part, count(n)])
+  return `parameters\n${indent(table(numbers, [1]))}`
 }
 
 function resultSections({ name, results }: ModelManifest): string[] {

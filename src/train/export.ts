@@ -7,7 +7,6 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Plan, PlanBuffer } from '../abi.ts'
 import { exp } from '../base/math.ts'
 import { requireThat } from '../base/errors.ts'
-import { size } from '../base/shape.ts'
 import type { Graph } from '../graph/graph.ts'
 import { readCheckpoint } from '../io/checkpoint.ts'
 import { KEPT, modelMetadata, PRIOR, scaleName, type ModelManifest, type Scope } from '../io/model-file.ts'
@@ -15,7 +14,7 @@ import { sealSafetensors, tensorOf, type Container, type Tensor } from '../io/sa
 import { KERNELS } from '../kernels.ts'
 import { inferenceGraphs } from '../model/bitgen.ts'
 import type { ModelConfig } from '../model/config.ts'
-import { parameters } from '../model/init.ts'
+import { countByPart, parameterSizes } from '../model/parameters.ts'
 import type { LossWeights } from '../model/objective.ts'
 import { lower } from '../plan/lower.ts'
 import { encodeHalf } from '../quant/half.ts'
@@ -57,13 +56,17 @@ export async function exportModel(checkpointPath: string, options: ExportOptions
   const kept = new VocabularyMap(checkpoint.tensors.get(KEPT)!.data as Int32Array)
   const model = { ...trained, vocabulary: kept.size }
   const graphs = trainedGraphs(model, config.losses)
-  const values = parameterValues(graphs, checkpoint, kept, checkpointPath)
+  const sizes = parameterSizes(graphs)
+  const values = parameterValues(sizes, checkpoint, kept, checkpointPath)
   // A caption has as many ids as the longest text of training behind its BOS: no later position was learnt.
   const N = Math.min(config.maxTokens, model.maxLength) - 1
   const symbols = { B: BATCH, T: model.maxLength, L: N - 1, N }
 
   const tensors = new Map<string, Tensor>([[KEPT, tensorOf(kept.kept)]])
-  if (hasMemory(config.losses)) tensors.set(PRIOR, parameter(checkpoint, PRIOR, checkpointPath))
+  if (hasMemory(config.losses)) {
+    tensors.set(PRIOR, parameter(checkpoint, PRIOR, checkpointPath))
+    sizes.set(PRIOR, model.slots * model.channels)
+  }
   const plans: Plan[] = []
   for (const graph of graphs) {
     const prepare = lower(graph, { symbols, deterministic: true, part: 'prepare' })
@@ -90,7 +93,7 @@ export async function exportModel(checkpointPath: string, options: ExportOptions
     logTemperature,
     scope,
     selfTest: null,
-    parameters: countByPart(graphs, tensors.get(PRIOR)),
+    parameters: countByPart(sizes),
     training: trainingRecord(checkpointPath, progress.step, config),
     data: JSON.parse(checkpoint.metadata.source) as ModelManifest['data'],
     results,
@@ -112,25 +115,20 @@ function hasMemory({ itm, text, memory }: LossWeights): boolean {
   return itm > 0 && (text > 0 || memory > 0)
 }
 
-/** Sizes of the parameters of all graphs, by name. */
-function parameterSizes(graphs: readonly Graph[]): Map<string, number> {
-  return new Map(graphs.flatMap(parameters).map(({ name, shape }) => [name!, size(shape)]))
-}
-
 function parameter({ tensors }: Container, name: string, path: string): Tensor {
   const tensor = tensors.get(name)
   requireThat(tensor !== undefined, path, `must hold the parameter ${name}`)
   return tensor
 }
 
-/** Parameters of the graphs by name, the vocabulary table pruned. */
+/** Values of parameters by name, the vocabulary table pruned. */
 function parameterValues(
-  graphs: readonly Graph[],
+  sizes: ReadonlyMap<string, number>,
   checkpoint: Container,
   kept: VocabularyMap,
   path: string,
 ): Map<string, Float32Array> {
-  const values = Array.from(parameterSizes(graphs), ([name, length]): [string, Float32Array] => {
+  const values = Array.from(sizes, ([name, length]): [string, Float32Array] => {
     const { shape, data } = parameter(checkpoint, name, path) as Tensor & { data: Float32Array }
     return [name, data.length === length ? data : prunedTable(data, shape[1], kept)]
   })
@@ -175,16 +173,4 @@ function store(tensors: Map<string, Tensor>, { name, dtype, shape }: PlanBuffer,
     set(name!, tensorOf(codes, [N, K]))
     set(scaleName(name!), tensorOf(scales))
   }
-}
-
-/** Numbers of parameters by the part of the model that their names begin with, the embeddings apart. */
-function countByPart(graphs: readonly Graph[], prior: Tensor | undefined): Record<string, number> {
-  const parts: Record<string, number> = {}
-  const counted = parameterSizes(graphs)
-  if (prior) counted.set(PRIOR, prior.data.length)
-  for (const [name, count] of counted) {
-    const part = /^text\.(token|pos)_embedding/.test(name) ? 'text embeddings' : name.split('.')[0]
-    parts[part] = (parts[part] ?? 0) + count
-  }
-  return { ...parts, total: [...counted.values()].reduce((sum, count) => sum + count, 0) }
 }
