@@ -144,6 +144,29 @@ test('a tower starts from a published file; one that lacks a tensor or has anoth
   assert.throws(() => none.setTower(), /none.safetensors: must have the tensor layernorm.weight/)
 })
 
+test('losses that join later leave what only they train untouched until then, and begin it as a new run would', async () => {
+  const late = await trainerOf({ joinAt: 0.5, steps: 8, queue: 0, warmup: 2 })
+  const begun = statesOf(late)
+  const ofFusion = (name: string) => /^(itm|memory|decoder)\./.test(name)
+  for (let step = 1; step <= 4; step++) {
+    const report = late.step(step)
+    assert.is(report.itmLoss, undefined)
+    assert.ok(report.contrastiveLoss > 0)
+  }
+  for (const [name, data] of statesOf(late)) if (ofFusion(name)) assert.equal(data, begun.get(name), name)
+  const before = statesOf(late)
+  const report = late.step(5)
+  assert.ok(report.itmLoss! > 0 && report.textLoss! > 0)
+  const after = statesOf(late)
+  // AdamW's first step: a rate of half the warmup times the sign of the gradient, whatever the gradients' size.
+  for (const name of ['itm.head.bias', 'memory.norm.bias']) {
+    after.get(name)!.forEach((x, i) => {
+      const moved = Math.abs(x - before.get(name)![i])
+      assert.ok(moved === 0 || Math.abs(moved / (report.rate / 2) - 1) < 0.05, `${name}: ${moved} of ${report.rate}`)
+    })
+  }
+})
+
 test('schedules have names, whose numbers a configuration may replace', () => {
   const of = (overrides: Record<string, unknown>) => {
     const { rate, warmup, decayUntil } = configOf({ rate: undefined, warmup: undefined, ...overrides })

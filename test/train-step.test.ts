@@ -32,6 +32,7 @@ const OPTIONS: StepOptions = {
   labelSmoothing: 0.1,
   freeze: [],
   cachedTower: false,
+  joinAt: 0,
   clip: 1,
   accumulate: 1,
 }
@@ -41,7 +42,8 @@ const DECAY = 0.02
 
 /** A model at its initial values with the plans of a step. */
 async function trainer(options: Partial<StepOptions>) {
-  const graphs = trainGraphs(MODEL, { ...OPTIONS, ...options })
+  const all = { ...OPTIONS, ...options }
+  const graphs = trainGraphs(MODEL, all, { prefix: '', losses: all.losses })
   const plans = graphs.map((graph) => lower(graph, { symbols: { B, T, R }, deterministic: false }))
   const executor = new Executor(await builtModule('simd128'), plans)
   for (const { name } of executor.names('state')) executor.tensor(name!).fill(0)

@@ -70,6 +70,11 @@ export interface TrainConfig {
    * What each loss counts for; 0 leaves it out. With image against image a batch holds two pictures of each concept.
    */
   losses: LossWeights
+  /**
+   * Share of the steps after which matching, text and memory join the contrast: what they read is then worth reading,
+   * and until then a step costs half.
+   */
+  joinAt: number
   /** Share of the targets of text reconstruction that is spread over the vocabulary. */
   labelSmoothing: number
   /** Codes of an episode of the memory, and the share of samples whose text is reconstructed with what it reads. */
@@ -155,6 +160,7 @@ const schema = v.strictObject({
     }),
     {},
   ),
+  joinAt: v.optional(v.pipe(v.number(), v.minValue(0), v.ltValue(1)), 0),
   labelSmoothing: v.optional(v.pipe(v.number(), v.minValue(0), v.ltValue(1)), 0.1),
   episode: v.optional(whole(1), 16),
   readShare: v.optional(share, 0.5),

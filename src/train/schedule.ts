@@ -35,6 +35,11 @@ export function learningRate(s: Schedule, step: number): number {
   return s.rate * (s.floor + (1 - s.floor) * 0.5 * (1 + cos(Math.PI * progress)))
 }
 
+/** The rate of parameters whose first step comes behind step `joined`: it is warmed up for them too. */
+export function joinedRate(s: Schedule, step: number, joined: number): number {
+  return learningRate(s, step) * Math.min(1, (step - joined) / Math.max(1, s.warmup))
+}
+
 /** Weight decay of a step. */
 export function weightDecay(s: Schedule, step: number): number {
   return step <= s.decayUntil * s.steps ? s.weightDecay : 0

@@ -40,6 +40,8 @@ export interface StepOptions {
   /** Pictures come as what the (frozen) vision tower made of them: input `tower` [B,1+P,hidden] instead of `pixels`. */
   cachedTower: boolean
   clip: number
+  /** Share of the steps after which matching, text and memory join the contrast. */
+  joinAt: number
   /** Micro-batches of a step. */
   accumulate: number
 }
@@ -183,8 +185,14 @@ function queueStates(b: Builder, config: ModelConfig, options: Pick<StepOptions,
 }
 
 /** Clip and AdamW on every parameter that has a gradient, then the bounds of the temperature. */
-function update(b: Builder, gradients: readonly [Value, Value][], touched: Value | null, clip: number): void {
-  const control = b.input('control', [CONTROL_SIZE])
+function update(
+  b: Builder,
+  gradients: readonly [Value, Value][],
+  touched: Value | null,
+  clip: number,
+  joined: (p: Value) => boolean,
+): void {
+  const controlOf = (p: Value) => b.input(joined(p) ? 'joined_control' : 'control', [CONTROL_SIZE])
   const touchedOf = (p: Value) => (p.name === TOKEN_TABLE ? touched : null)
   const norm = globalNorm(
     b,
@@ -195,7 +203,7 @@ function update(b: Builder, gradients: readonly [Value, Value][], touched: Value
   b.output('norm', norm)
   for (const [p, g] of gradients) {
     const [m, v] = momentNames(p.name!).map((name) => b.state(name, p.shape))
-    const next = adamw(b, p, g, m, v, control, norm, touchedOf(p), { decay: decays(p), rate: rateFactor(p) })
+    const next = adamw(b, p, g, m, v, controlOf(p), norm, touchedOf(p), { decay: decays(p), rate: rateFactor(p) })
     if (p.name === 'itc.log_temperature') clamp(b, next, log(TEMPERATURE[0]), log(TEMPERATURE[1]))
   }
 }
@@ -209,30 +217,55 @@ function withGradients(graph: Graph, gradients: Map<number, Value>): [Value, Val
   return parameters(graph).flatMap((p): [Value, Value][] => (gradients.has(p.id) ? [[p, gradients.get(p.id)!]] : []))
 }
 
+/** The losses that a stage of a run has. */
+export interface Stage {
+  /** Put before the names of its plans. */
+  prefix: string
+  losses: LossWeights
+}
+
+/** Stages of a run: the contrast alone first, where the other losses join it later. */
+export function stagesOf(losses: LossWeights, joinAt: number): Stage[] {
+  const whole = { prefix: '', losses }
+  return joinAt > 0 ? [{ prefix: 'contrast.', losses: { ...losses, itm: 0, text: 0, memory: 0 } }, whole] : [whole]
+}
+
 /**
- * The graphs of training, in the order in which a step runs them.
+ * The graphs of a stage, in the order in which a step runs them.
  * inputs  pixels [B,3,S,S] (or tower [B,1+P,hidden]), ids [B,T], lengths [B], concepts [B]; where the losses need them
- *         draw_text and draw_image [B] and hardness [1] (with negatives of the queue negative_text, negative_image [B], and extra_* of X
- *         samples), target_ids [B,T], target_rows and targets [R], reads and visible [B]; samples [B] where the queue
- *         keeps them; control (ops/adamw.ts)
+ *         draw_text and draw_image [B] and hardness [1] (with negatives of the queue negative_text, negative_image [B],
+ *         and extra_* of X samples), target_ids [B,T], target_rows and targets [R], reads and visible [B]; samples [B]
+ *         where the queue keeps them; control (ops/adamw.ts), and joined_control for parameters that joined late
  * outputs the losses that have a weight and what metrics need of them (objective.ts), norm [2]
  */
-export function trainGraphs(config: ModelConfig, options: StepOptions): Graph[] {
+export function trainGraphs(config: ModelConfig, options: StepOptions, { prefix, losses }: Stage): Graph[] {
+  const ofStage = { ...options, losses }
+  const joined = joinedLate(config, options)
   if (options.accumulate === 1) {
-    const b = new Builder('trainStep')
-    const result = forward(b, config, options)
-    update(b, withGradients(b.graph, result.gradients), result.touched, options.clip)
+    const b = new Builder(`${prefix}trainStep`)
+    const result = forward(b, config, ofStage)
+    update(b, withGradients(b.graph, result.gradients), result.touched, options.clip, joined)
     pushToQueue(b, result)
     return [b.graph]
   }
-  const micro = new Builder('accumulate')
-  const result = forward(micro, config, options)
+  const micro = new Builder(`${prefix}accumulate`)
+  const result = forward(micro, config, ofStage)
   const sums = withGradients(micro.graph, result.gradients)
   for (const [p, g] of sums) accumulate(micro, micro.state(`sum.${p.name}`, p.shape), g, 1 / options.accumulate)
   pushToQueue(micro, result)
-  const b = new Builder('update')
+  const b = new Builder(`${prefix}update`)
   const last = sums.map(([p]): [Value, Value] => [b.parameter(p.name!, p.shape), b.state(`sum.${p.name}`, p.shape)])
-  update(b, last, null, options.clip)
+  update(b, last, null, options.clip, joined)
   for (const [, sum] of last) zero(b, sum)
   return [micro.graph, b.graph]
+}
+
+/** Whether a parameter is one that only losses reach which join later: its moments begin then. */
+function joinedLate(config: ModelConfig, options: StepOptions): (p: Value) => boolean {
+  const stages = stagesOf(options.losses, options.joinAt)
+  if (stages.length === 1) return () => false
+  const b = new Builder('contrast')
+  const { gradients } = forward(b, config, { ...options, losses: stages[0].losses })
+  const reached = new Set(withGradients(b.graph, gradients).map(([p]) => p.name))
+  return ({ name }) => !reached.has(name)
 }

@@ -24,9 +24,9 @@ import type { TrainData } from './data.ts'
 import { Feeder } from './feeder.ts'
 import { valueFromModel } from './init-from.ts'
 import { mostExtra } from './negatives.ts'
-import { learningRate, weightDecay } from './schedule.ts'
+import { joinedRate, learningRate, weightDecay } from './schedule.ts'
 import { meanScores, scoresOf, type Scores } from './scores.ts'
-import { drawGraph, trainGraphs, validateGraph, type StepOptions } from './step.ts'
+import { drawGraph, stagesOf, trainGraphs, validateGraph, type StepOptions } from './step.ts'
 import { TernaryWatch } from './ternary-watch.ts'
 import { cachesTower, encodeTowerGraph, TowerCache } from './tower-cache.ts'
 import { readTowerWeights } from './tower-weights.ts'
@@ -68,8 +68,10 @@ export class Trainer {
   private readonly batches: Batches
   private readonly feeder: Feeder
   private readonly ternary: TernaryWatch
-  /** Names of the plans of a step, in order. */
-  private readonly stepPlans: string[]
+  /** Names of the plans of a step, in order, by stage; the last stage is that of all losses. */
+  private readonly stages: string[][]
+  /** The last step before it. */
+  private readonly joined: number
 
   /** Lays out memory and sets the initial values of parameters and states. */
   constructor(kernels: Kernels, config: TrainConfig, data: TrainData) {
@@ -79,16 +81,18 @@ export class Trainer {
     this.model = model
     this.batches = new Batches(data.samples, { ...config, pairs: config.losses.imageContrast > 0 })
     const options: StepOptions = { ...config, cachedTower: cachesTower(config) }
-    const graphs = trainGraphs(model, options)
-    this.stepPlans = graphs.map(({ name }) => name)
+    const stages = stagesOf(config.losses, config.joinAt).map((stage) => trainGraphs(model, options, stage))
+    this.stages = stages.map((graphs) => graphs.map(({ name }) => name))
+    this.joined = Math.floor(config.joinAt * config.steps)
+    const [whole] = stages.at(-1)!
     const validate = validateGraph(model, options)
     // That of a step lacks a tower whose outputs are cached.
-    this.graph = options.cachedTower ? validate : graphs[0]
-    this.ternary = new TernaryWatch(graphs[0])
+    this.graph = options.cachedTower ? validate : whole
+    this.ternary = new TernaryWatch(whole)
     const T = Math.min(config.maxTokens, model.maxLength)
     const X = mostExtra(config.batch)
     const symbols = { B: config.batch, T, R: config.batch * (T - 1), X, S: config.batch + X }
-    const training = [...graphs, ...(config.negatives === 'queue' ? [drawGraph(model, options)] : [])]
+    const training = [...stages.flat(), ...(config.negatives === 'queue' ? [drawGraph(model, options)] : [])]
     // Evaluation computes as the exported model does: in the order that every instruction set shares.
     const tower = options.cachedTower ? [encodeTowerGraph(model)] : []
     const evaluation = [encodeImageGraph(model), encodeTextGraph(model), validate, ...tower]
@@ -168,10 +172,16 @@ export class Trainer {
   /** Runs one step; steps count from 1. */
   step(step: number): StepReport {
     const { config, executor } = this
+    const plans = step > this.joined ? this.stages.at(-1)! : this.stages[0]
+    const [forwardPlan, updatePlan] = [plans[0], plans.at(-1)!]
     const rate = learningRate(config, step)
-    const [forwardPlan, updatePlan] = [this.stepPlans[0], this.stepPlans.at(-1)!]
-    const control = () =>
-      executor.io(updatePlan, 'control').set(adamControl({ step, rate, decay: weightDecay(config, step) }))
+    const decay = weightDecay(config, step)
+    const control = () => {
+      executor.io(updatePlan, 'control').set(adamControl({ step, rate, decay }))
+      if (!executor.hasIo(updatePlan, 'joined_control')) return
+      const late = { step: step - this.joined, rate: joinedRate(config, step, this.joined), decay }
+      executor.io(updatePlan, 'joined_control').set(adamControl(late))
+    }
     const micros = this.microBatches(step).map((micro) => {
       const symbols = this.feeder.feed(forwardPlan, micro)
       if (updatePlan === forwardPlan) control()
