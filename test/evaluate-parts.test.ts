@@ -1,10 +1,18 @@
 /** The parts of an evaluation against cases counted by hand: pairs, candidates, re-ranking, foretold tokens. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { belonging, hardNegatives, labelledPairs, matchingReport, randomNegatives } from '../src/evaluate/pairs.ts'
+import {
+  belonging,
+  drawnNegatives,
+  hardestNegatives,
+  labelledPairs,
+  matchingReport,
+  randomNegatives,
+} from '../src/evaluate/pairs.ts'
 import { foretell, textScores } from '../src/evaluate/reconstruction.ts'
 import { candidates, rerank } from '../src/evaluate/rerank.ts'
 import type { StepDecoder } from '../src/runtime/search.ts'
+import { uniform } from './support/op-case.ts'
 
 /** Two drawings of a cat, a dog with two names, and a fox that somebody called a dog too. */
 const SET = {
@@ -52,11 +60,39 @@ test('the hardest partner is the most similar wrong one', () => {
   //    5   4  [9]  6  [7]
   const image = Float32Array.of(9, 8, 3, 7, 5, 1, 2, 6, 4, 6, 2, 3, 9, 1, 8, 5, 4, 9, 6, 7)
   const text = Float32Array.from({ length: 25 }, (_, i) => Number(i % 6 === 0))
-  assert.equal(hardNegatives({ text, image, channels: 5 }, belonging(SET)), {
+  assert.equal(hardestNegatives({ text, image, channels: 5 }, belonging(SET)), {
     captions: [3, 2, 1, 3],
     // By column: 5 of the fox, 4 of the fox, 6 of the second cat, 7 of the first cat, 6 of the second cat.
     images: [3, 3, 1, 0, 1],
   })
+})
+
+test('hard partners are drawn by softmax(similarity / T) among the wrong ones', () => {
+  const image = Float32Array.of(0.9, 0.5, 0.2, 0.1)
+  const text = Float32Array.of(1, 0.8, 0.4, -0.5)
+  const set = { concepts: [0, 1, 2, 3], captions: ['a', 'b', 'c', 'd'], captionOf: [0, 1, 2, 3] }
+  const [T, seeds] = [0.25, 4000]
+  const counts = [0, 0, 0, 0]
+  for (let seed = 0; seed < seeds; seed++) {
+    const { captions } = drawnNegatives({ text, image, channels: 1 }, T, set.captionOf, belonging(set), seed)
+    counts[captions[0]]++
+  }
+  const weights = [0, 0.8, 0.4, -0.5].map((cosine, caption) => (caption === 0 ? 0 : Math.exp((0.9 * cosine) / T)))
+  const sum = weights.reduce((total, weight) => total + weight, 0)
+  // Five standard errors of a share are at most 4 points.
+  counts.forEach((count, caption) => assert.ok(Math.abs(count / seeds - weights[caption] / sum) < 0.04, `${counts}`))
+})
+
+test('hard partners come from batches of 256: of 600 images a cold draw finds the hardest of the batch alone', () => {
+  const n = 600
+  const next = uniform(3)
+  const image = Float32Array.from({ length: n }, () => next())
+  const set = { concepts: [...Array(n).keys()], captions: Array.from({ length: n }, (_, i) => `${i}`) }
+  const captionOf = [...Array(n).keys()]
+  const features = { text: image, image, channels: 1 }
+  const { captions } = drawnNegatives(features, 1e-6, captionOf, belonging({ ...set, captionOf }), 1)
+  // All in a batch agree on its largest, which draws the second: two different ones a batch.
+  assert.is(new Set(captions).size, 2 * Math.ceil(n / 256))
 })
 
 test('without a wrong partner there is no pair, and balance weighs both kinds alike', () => {

@@ -65,7 +65,7 @@ test('matching with the hardest partners is what the public class says of them',
     isRight[0].push(margins[image][caption] < 0)
   })
   const share = (some: boolean[]) => (100 * some.filter(Boolean).length) / some.length
-  const { n, accuracy, balanced } = whole.report.matching!.hard
+  const { n, accuracy, balanced } = whole.report.matching!.hardest
   assert.is(n, 9 + 8 + 9)
   assert.is(whole.report.matching!.random.n, n)
   assert.ok(Math.abs(accuracy - share(isRight.flat())) < 1e-9)

@@ -3,7 +3,8 @@
  * for the model, one for its float twin where there is one, and what chance or a ceiling is. A model has the tables of
  * what it was trained for.
  */
-import type { EvaluationReport } from '../evaluate/evaluation.ts'
+import type { EvaluationReport, Hardness } from '../evaluate/evaluation.ts'
+import { DRAWN_FROM } from '../evaluate/pairs.ts'
 import { BEAMS, EPISODE } from '../evaluate/together.ts'
 import {
   figureRows,
@@ -33,7 +34,7 @@ export function sectionsText(sections: readonly FigureSection[]): string {
 }
 
 function matchingSection(name: string, result: RecordedResult): FigureSection {
-  const of = (group: string, kind: 'random' | 'hard'): Rows =>
+  const of = (group: string, kind: Hardness): Rows =>
     rowsOf(name, result, group, ({ matching }) => {
       if (!matching) return undefined
       const { balanced, accuracy, n } = matching[kind]
@@ -44,11 +45,13 @@ function matchingSection(name: string, result: RecordedResult): FigureSection {
     unit: 'percent of the pairs that are told right',
     note:
       'Every caption with its picture, every picture with a wrong caption, every caption with a wrong picture. Wrong ones ' +
-      'are drawn at random, or are the most similar ones of another concept. Balanced: the mean over true and wrong pairs.',
+      `are drawn at random; hard, as in training, from batches of ${DRAWN_FROM} by similarity; or are the most similar ones ` +
+      'of all. Never of the same concept. Balanced: the mean over true and wrong pairs.',
     head: ['balanced', 'all', 'pairs'],
     rows: [
       ...of('random', 'random'),
-      ...of('hardest', 'hard'),
+      ...of('hard', 'hard'),
+      ...of('hardest', 'hardest'),
       { group: 'always no', name: '', cells: ['50.0', '66.7', ''] },
     ],
   }

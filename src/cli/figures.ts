@@ -51,7 +51,7 @@ function evaluationReport(value: unknown): EvaluationReport | undefined {
   return {
     ...report,
     reranked: hasRecalls(reranked) && areNumbers(reranked, 'top') ? reranked : undefined,
-    matching: isMatching(matching?.random) && isMatching(matching?.hard) ? matching : undefined,
+    matching: [matching?.random, matching?.hard, matching?.hardest].every(isMatching) ? matching : undefined,
     captioning: hasCaptions ? recalled(captioning, isCaptions(captioning?.recalled)) : undefined,
     text: isText(text?.plain) ? recalled(text, isText(text?.recalled)) : undefined,
   }

@@ -10,7 +10,8 @@ import { scoreCaptions, type CaptionScores } from './captions.ts'
 import { pictureFeatures, textFeatures } from './features.ts'
 import {
   belonging,
-  hardNegatives,
+  drawnNegatives,
+  hardestNegatives,
   labelledPairs,
   matchingReport,
   randomNegatives,
@@ -35,12 +36,15 @@ import { readTogether, type Reading } from './together.ts'
 export interface EvaluationReport extends RetrievalReport {
   /** Retrieval with the `top` best of every query in the order of matching. */
   reranked?: { top: number; t2i: DirectionReport; i2t: DirectionReport }
-  matching?: { random: MatchingReport; hard: MatchingReport }
+  /** On wrong partners drawn evenly, drawn as in training, and the hardest ones of the set (pairs.ts). */
+  matching?: Record<Hardness, MatchingReport>
   /** Captions from the picture alone, and with what a memory reads that was taught the picture with its caption. */
   captioning?: { greedy: CaptionScores; beam: CaptionScores; recalled?: CaptionScores }
   /** The first caption of each picture foretold token by token, without and with the memory. */
   text?: { plain: TextScores; recalled?: TextScores }
 }
+
+export type Hardness = 'random' | 'hard' | 'hardest'
 
 /** What was found of one picture. */
 export interface PictureResult {
@@ -82,7 +86,7 @@ interface Survey {
   found: RetrievalRanks
   /** The best of each query; one where none are to be ranked anew. */
   best: { t2i: Candidates[]; i2t: Candidates[] }
-  pairs: { random: LabelledPair[]; hard: LabelledPair[] }
+  pairs: Record<Hardness, LabelledPair[]>
   /** The most similar wrong caption of each image, -1 where there is none. */
   hardest: readonly number[]
 }
@@ -103,7 +107,13 @@ export async function evaluate(
     ...retrievalReport(found, captionOf),
     ...(subject.canMatch && top > 0 ? { reranked: rerankedReport(survey, margins, top, subject) } : {}),
     ...(subject.canMatch
-      ? { matching: { random: matchingReport(pairs.random, margins), hard: matchingReport(pairs.hard, margins) } }
+      ? {
+          matching: {
+            random: matchingReport(pairs.random, margins),
+            hard: matchingReport(pairs.hard, margins),
+            hardest: matchingReport(pairs.hardest, margins),
+          },
+        }
       : {}),
     ...(subject.canCaption ? readingReport(readings, entries) : {}),
   }
@@ -123,7 +133,8 @@ async function surveyOf(subject: Subject, set: readonly Entry[], top: number, pr
   const k = Math.max(1, top)
   const pool = { concepts: entries.map(({ concept }) => concept), captions, captionOf }
   const belong = belonging(pool)
-  const hard = hardNegatives(features, belong)
+  const { temperature } = subject.manifest
+  const hardest = hardestNegatives(features, belong)
   return {
     entries,
     captions,
@@ -135,15 +146,16 @@ async function surveyOf(subject: Subject, set: readonly Entry[], top: number, pr
     },
     pairs: {
       random: labelledPairs(captionOf, randomNegatives(pool, belong, SEED)),
-      hard: labelledPairs(captionOf, hard),
+      hard: labelledPairs(captionOf, drawnNegatives(features, temperature, captionOf, belong, SEED)),
+      hardest: labelledPairs(captionOf, hardest),
     },
-    hardest: hard.captions,
+    hardest: hardest.captions,
   }
 }
 
 /** Puts the pairs down that matching is to be asked about. */
 function ask(margins: Margins, { pairs, best }: Survey, top: number): void {
-  for (const [image, caption] of [...pairs.random, ...pairs.hard]) margins[image].set(caption, NaN)
+  for (const [image, caption] of Object.values(pairs).flat()) margins[image].set(caption, NaN)
   if (top === 0) return
   best.t2i.forEach(({ items }, caption) => items.forEach((image) => margins[image].set(caption, NaN)))
   best.i2t.forEach(({ items }, image) => items.forEach((caption) => margins[image].set(caption, NaN)))

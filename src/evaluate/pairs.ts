@@ -1,10 +1,11 @@
 /**
  * Which pairs matching is asked about (model.md section 9): of a captioned set the true pairs (I,T), a wrong caption for
- * every image (I,T_neg), and a wrong image for every caption (I_neg,T). Wrong ones are drawn by counter-based random
- * numbers, or are the hardest: those that the contrastive features hold for most alike. For both every pair of image
- * and caption is looked at.
+ * every image (I,T_neg), and a wrong image for every caption (I_neg,T). Wrong ones are drawn evenly; or hard, as in
+ * training: from batches, by the softmax of the similarities; or are the hardest of the whole set. Draws are by
+ * counter-based random numbers. Every pair of image and caption is looked at.
  */
-import { Stream, USE } from '../base/rng.ts'
+import { exp } from '../base/math.ts'
+import { shuffle, Stream, USE } from '../base/rng.ts'
 import { plainText } from './captions.ts'
 import { matchingAccuracy } from './matching.ts'
 import { mapQueries } from './retrieval.ts'
@@ -73,8 +74,44 @@ export function randomNegatives({ concepts, captions }: CaptionedSet, belong: Be
   }
 }
 
+/** Images of a batch from which hard partners are drawn, as in training. */
+export const DRAWN_FROM = 256
+
+/**
+ * Wrong partners drawn by softmax(similarity / T) from a batch of at most 256 images with their captions, batches drawn
+ * too: the negatives of training (model.md section 8), at full hardness.
+ */
+export function drawnNegatives(
+  { text, image, channels }: PairFeatures,
+  temperature: number,
+  captionOf: readonly number[],
+  belong: Belong,
+  seed: number,
+): Negatives {
+  const images = image.length / channels
+  const batchOf = new Int32Array(images)
+  shuffle(images, seed, 0, 0, USE.match).forEach((one, place) => (batchOf[one] = Math.floor(place / DRAWN_FROM)))
+  const draw = (scores: Float64Array, isCandidate: (i: number) => boolean, stream: Stream) => {
+    const candidates = Array.from(scores.keys()).filter(isCandidate)
+    const most = candidates.reduce((best, i) => Math.max(best, scores[i]), -Infinity)
+    const weights = candidates.map((i) => exp((scores[i] - most) / temperature))
+    let left = stream.next() * weights.reduce((sum, weight) => sum + weight, 0)
+    return candidates.find((_, c) => (left -= weights[c]) < 0) ?? candidates.at(-1) ?? -1
+  }
+  return {
+    captions: mapQueries(image, text, channels, (scores, i) => {
+      const inBatch = (c: number) => batchOf[captionOf[c]] === batchOf[i] && !belong(i, c)
+      return draw(scores, inBatch, new Stream(seed, 2, i, USE.match))
+    }),
+    images: mapQueries(text, image, channels, (scores, c) => {
+      const inBatch = (i: number) => batchOf[i] === batchOf[captionOf[c]] && !belong(i, c)
+      return draw(scores, inBatch, new Stream(seed, 3, c, USE.match))
+    }),
+  }
+}
+
 /** The most similar wrong partner; of equal ones the first. */
-export function hardNegatives({ text, image, channels }: PairFeatures, belong: Belong): Negatives {
+export function hardestNegatives({ text, image, channels }: PairFeatures, belong: Belong): Negatives {
   const hardest = (scores: Float64Array, isWrong: (i: number) => boolean) => {
     let best = -1
     for (let i = 0; i < scores.length; i++) {

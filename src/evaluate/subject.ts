@@ -45,10 +45,9 @@ export class Subject {
     return this.session.encodeImage(picture)
   }
 
-  /** Match against no match, as a logit. */
+  /** Match against no match, as a logit at even odds. */
   margin(picture: EncodedImage, text: string): number {
-    const [no, yes] = this.fuse(picture, text).logits
-    return yes - no
+    return this.session.matchOdds(this.session.encodeText(this.ids(text)), picture)
   }
 
   /**
@@ -57,7 +56,9 @@ export class Subject {
    */
   recallAll(episode: readonly { picture: EncodedImage; text: string }[]): Float32Array[] {
     const memory = new EpisodicMemory(this.session.memoryOptions)
-    const codes = episode.map(({ picture, text }) => this.fuse(picture, text).code)
+    const codes = episode.map(({ picture, text }) => {
+      return this.session.fuse(this.session.encodeText(this.ids(text)), picture).code
+    })
     for (const z of codes) memory.write({ label: '', z, image: z, text: z })
     return codes.map((z) => memory.read(z).z)
   }
@@ -82,10 +83,6 @@ export class Subject {
       decoder,
       ids.map((id) => this.vocabulary?.row(id) ?? id),
     )
-  }
-
-  private fuse(picture: EncodedImage, text: string) {
-    return this.session.fuse(this.session.encodeText(this.ids(text)), picture)
   }
 
   private ids(text: string, most = this.manifest.maxLength): number[] {

@@ -92,15 +92,14 @@ export abstract class Model<Image, Text, Piece> {
   }
 
   /**
-   * Probability that an image and each text belong together, from 0 to 1: both are read together, which is slower than
-   * `similarity` and finer. Throws where the model was not trained to match.
+   * Probability that an image and each text belong together, from 0 to 1, if that was as likely as not beforehand: both
+   * are read together, which is slower than `similarity` and finer. Throws where the model was not trained to match.
    */
   async match(image: Image, text: Text | readonly Text[]): Promise<number[]> {
     requireKind(!Array.isArray(image), 'match', 'must be given one image', image)
     const picture = await this.encodeImage(image)
     return this.listOf(text).map((one) => {
-      const [no, yes] = this.loaded.fuse(this.encodeText(one), picture).logits
-      return 1 / (1 + exp(no - yes))
+      return 1 / (1 + exp(-this.loaded.matchOdds(this.encodeText(one), picture)))
     })
   }
 

@@ -3,13 +3,10 @@
  * points say how their images and texts become that. Plans run one after the other on one memory.
  */
 import { requireKind, requireThat } from '../base/errors.ts'
-import type { Arg, Isa } from '../abi.ts'
-import type { TensorData } from '../base/dtype.ts'
+import type { Isa } from '../abi.ts'
 import { checkPixels, type Pixels } from '../image/pixels.ts'
-import { KEPT, openModelFile, scaleName, type ModelFile, type ModelManifest, type Scope } from '../io/model-file.ts'
+import { openModelFile, type ModelManifest, type Scope } from '../io/model-file.ts'
 import type { Tensor } from '../io/safetensors.ts'
-import { decodeHalf } from '../quant/half.ts'
-import { decodeRows } from '../quant/rows.ts'
 import { batchIds, EOS, VOCABULARY, VocabularyMap } from '../text/vocabulary.ts'
 import { Decoder } from './decoder.ts'
 import { Executor, type MemoryUse } from './execute.ts'
@@ -18,6 +15,7 @@ import type { MemoryOptions } from './memory.ts'
 import { resizeImage, writePixels } from './preprocess.ts'
 import { search, type Searching, type SearchOptions } from './search.ts'
 import { verify } from './verify.ts'
+import { requireTable, storedWeight } from './weights.ts'
 
 /** Rows of numbers. */
 export interface Features {
@@ -78,6 +76,9 @@ export interface FusedPair {
   /** What the memory stores [C]. */
   code: Float32Array
 }
+
+/** ln 2: of the two mismatches to a match in training. */
+const MISMATCHES = 0.6931471805599453
 
 /** What a session calls outside of plans. */
 const PREPROCESSING = ['resize_bilinear__u8', 'normalize_pixels__u8']
@@ -198,6 +199,15 @@ export class Session {
     return { states: io('embeddings').slice(), logits: io('match_logits').slice(), code: io('code').slice() }
   }
 
+  /**
+   * Logarithm of the odds that a text and an image belong together, where both answers are as likely beforehand. Training
+   * has one match to two mismatches, which its logits count with.
+   */
+  matchOdds(text: EncodedText, image: EncodedImage): number {
+    const [no, yes] = this.fuse(text, image).logits
+    return yes - no + MISMATCHES
+  }
+
   /** Searches a caption, in ids of GPT-2, for a picture; `read` [C] is what the memory reads for it. */
   *caption(image: EncodedImage, read: Float32Array | null, options: CaptionSearch): Searching {
     const decoder = new Decoder(this.executor, image.states, read)
@@ -264,29 +274,4 @@ export class Session {
     const { channels } = this.manifest
     return { data: this.executor.runInParts(plan, output, channels, items, write), shape: [items.length, channels] }
   }
-}
-
-/** Ids are not checked by kernels: the table, first operand of the call that takes them, must have a row for each. */
-function requireTable({ plans }: ModelFile, rows: number): void {
-  for (const { name, buffers, calls } of plans) {
-    const ids = buffers.findIndex((buffer) => buffer.name === 'ids')
-    if (ids < 0) continue
-    const isIds = (arg: Arg) => typeof arg === 'object' && arg.at === ids
-    const [table] = calls.find(({ a }) => a.some(isIds))?.a ?? []
-    const got = typeof table === 'object' ? buffers[table.at]?.shape[0] : undefined
-    requireThat(got === rows, `model file: plan ${name}`, `the table of ids must have ${rows} rows`, got ?? null)
-  }
-}
-
-/** A weight as its plan wants it: packed codes as they are, everything else in f32. */
-export function storedWeight({ tensors }: ModelFile, name: string, packed: boolean): TensorData {
-  const tensor = tensors.get(name)
-  requireThat(tensor !== undefined && name !== KEPT, 'model file', `must hold the weight ${name}`)
-  const { dtype, data, shape } = tensor
-  if (packed || dtype === 'F32') return data as TensorData
-  if (dtype === 'F16') return decodeHalf(data as Uint16Array)
-  const scales = tensors.get(scaleName(name))
-  const fits = dtype === 'I8' && shape.length === 2 && scales?.dtype === 'F32'
-  requireThat(fits, `model file: ${name}`, 'must be F32, F16, or I8 [N, K] with scales', dtype)
-  return decodeRows({ codes: data as Int8Array, scales: scales!.data as Float32Array }, shape[0], shape[1])
 }

@@ -10,7 +10,7 @@ import type { ModelFile } from '../io/model-file.ts'
 import { TOKEN_TABLE } from '../model/text.ts'
 import { preparedName } from '../plan/lower.ts'
 import { unpackTernary } from '../quant/ternary.ts'
-import { storedWeight } from '../runtime/session.ts'
+import { storedWeight } from '../runtime/weights.ts'
 import { VocabularyMap } from '../text/vocabulary.ts'
 
 /** An op's input from its output, where weights are stored behind it; `shape` is that of the output. */

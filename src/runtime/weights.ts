@@ -1,0 +1,34 @@
+/**
+ * The weights of a model file as its plans want them, and whether the tables that ids lead into have a row for each.
+ */
+import type { Arg } from '../abi.ts'
+import type { TensorData } from '../base/dtype.ts'
+import { requireThat } from '../base/errors.ts'
+import { KEPT, scaleName, type ModelFile } from '../io/model-file.ts'
+import { decodeHalf } from '../quant/half.ts'
+import { decodeRows } from '../quant/rows.ts'
+
+/** Ids are not checked by kernels: the table, first operand of the call that takes them, must have a row for each. */
+export function requireTable({ plans }: ModelFile, rows: number): void {
+  for (const { name, buffers, calls } of plans) {
+    const ids = buffers.findIndex((buffer) => buffer.name === 'ids')
+    if (ids < 0) continue
+    const isIds = (arg: Arg) => typeof arg === 'object' && arg.at === ids
+    const [table] = calls.find(({ a }) => a.some(isIds))?.a ?? []
+    const got = typeof table === 'object' ? buffers[table.at]?.shape[0] : undefined
+    requireThat(got === rows, `model file: plan ${name}`, `the table of ids must have ${rows} rows`, got ?? null)
+  }
+}
+
+/** A weight as its plan wants it: packed codes as they are, everything else in f32. */
+export function storedWeight({ tensors }: ModelFile, name: string, packed: boolean): TensorData {
+  const tensor = tensors.get(name)
+  requireThat(tensor !== undefined && name !== KEPT, 'model file', `must hold the weight ${name}`)
+  const { dtype, data, shape } = tensor
+  if (packed || dtype === 'F32') return data as TensorData
+  if (dtype === 'F16') return decodeHalf(data as Uint16Array)
+  const scales = tensors.get(scaleName(name))
+  const fits = dtype === 'I8' && shape.length === 2 && scales?.dtype === 'F32'
+  requireThat(fits, `model file: ${name}`, 'must be F32, F16, or I8 [N, K] with scales', dtype)
+  return decodeRows({ codes: data as Int8Array, scales: scales!.data as Float32Array }, shape[0], shape[1])
+}
