@@ -50,7 +50,7 @@ export function addOneShot(cli: CAC): void {
       const own = scope?.weights ?? { image: 1, text: 0 }
       const weights = textWeight === undefined ? own : { image: 1 - textWeight, text: textWeight }
       const reports = ways.map((n) => oneShot(lessons, asked, { ways: n, episodes, seed, weights }))
-      console.log(describe(name, reports))
+      console.log(oneShotText(name, reports))
       if (json !== undefined) writeFileSync(json, `${JSON.stringify(reports, null, 2)}\n`)
     })
 }
@@ -62,7 +62,8 @@ function waysOf(list: string): number[] {
   return ways
 }
 
-function describe(name: string, reports: readonly OneShotReport[]): string {
+/** Accuracies beside those by pixels and chance, as a table. */
+export function oneShotText(name: string, reports: readonly OneShotReport[]): string {
   const [{ concepts, episodes }] = reports
   const cells = (of: (report: OneShotReport) => Accuracy) =>
     reports.map(of).map(({ accuracy, standardError }) => `${accuracy.toFixed(1)} ± ${standardError.toFixed(1)}`)
