@@ -11,7 +11,7 @@ import { message } from '../src/base/errors.ts'
 import { figureSections, sectionsText } from '../src/cli/figure-sections.ts'
 import type { RecordedResult } from '../src/cli/figures.ts'
 import { subjectOf } from '../src/cli/model.ts'
-import { oneShotText } from '../src/cli/one-shot.ts'
+import { ONE_SHOT, oneShotText } from '../src/cli/one-shot.ts'
 import { Progress } from '../src/cli/progress.ts'
 import { readCaptions, type CaptionedImage } from '../src/data/coco.ts'
 import { pixelBaseline } from '../src/evaluate/baseline.ts'
@@ -65,7 +65,7 @@ export async function benchEvaluate(args: string[]): Promise<void> {
   const { scope, oneShot: figures } = memory ?? {}
   writeFileSync(
     out,
-    await exportModel(checkpoint, { scope, results: { ...results, ...(figures && { oneShot: figures }) } }),
+    await exportModel(checkpoint, { scope, results: { ...results, ...(figures && { [ONE_SHOT]: figures }) } }),
   )
 }
 

@@ -5,6 +5,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Stream, USE } from '../src/base/rng.ts'
+import { isOneShot, oneShotText } from '../src/cli/one-shot.ts'
 import type { Drawing } from '../src/evaluate/drawings.ts'
 import { oneShot, type OneShotOptions } from '../src/evaluate/one-shot.ts'
 
@@ -141,6 +142,14 @@ test('refuses what cannot be drawn', () => {
       (thrown: Error) => thrown instanceof RangeError && error.test(thrown.message),
     )
   }
+})
+
+test('figures of a manifest are shown where they have their form, and nothing else is', () => {
+  const reports = [5, 20].map((ways) => run(noise(30, 12), noise(30, 13), { ways }))
+  assert.ok(isOneShot(JSON.parse(JSON.stringify(reports))))
+  assert.match(oneShotText('m', reports), /30 concepts, 600 episodes[\s\S]*5-way +20-way\nm +[\d.]+ ± [\d.]+/)
+  for (const broken of [null, 3, [], [null], [{ ...reports[0], model: undefined }], [{ ...reports[0], ways: '5' }]])
+    assert.not(isOneShot(broken), JSON.stringify(broken))
 })
 
 test.run()

@@ -11,6 +11,7 @@ import { figureSections, sectionsText } from './figure-sections.ts'
 import { recordedResult } from './figures.ts'
 import { bytesText, count, duration, indent, table } from './format.ts'
 import { MODEL_OPTION, openModel } from './model.ts'
+import { isOneShot, ONE_SHOT, oneShotText } from './one-shot.ts'
 import { option, UsageError, type Options } from './usage.ts'
 
 export function addInfo(cli: CAC): void {
@@ -67,6 +68,7 @@ function parametersText({ total, ...parts }: Record<string, number>): string {
 
 function resultSections({ name, results }: ModelManifest): string[] {
   return Object.entries(results).flatMap(([set, value]) => {
+    if (set === ONE_SHOT) return isOneShot(value) ? [`one-shot recognition: ${oneShotText(name, value)}`] : []
     const result = recordedResult(value)
     if (!result) return []
     const head = `${set}: ${count(result.images)} images, ${count(result.captions)} captions`

@@ -62,6 +62,20 @@ function waysOf(list: string): number[] {
   return ways
 }
 
+/** Where the results of a manifest have the accuracies. */
+export const ONE_SHOT = 'oneShot'
+
+/** Whether a value of a manifest, which anyone may have written, is what `oneShotText` can show. */
+export function isOneShot(value: unknown): value is OneShotReport[] {
+  const isNumber = (one: unknown) => typeof one === 'number'
+  const isAccuracy = (one: Accuracy | undefined) => isNumber(one?.accuracy) && isNumber(one?.standardError)
+  const isReport = (one: Partial<OneShotReport> | null) =>
+    [one?.ways, one?.episodes, one?.concepts, one?.chance].every(isNumber) &&
+    isAccuracy(one?.model) &&
+    isAccuracy(one?.pixels)
+  return Array.isArray(value) && value.length > 0 && value.every(isReport)
+}
+
 /** Accuracies beside those by pixels and chance, as a table. */
 export function oneShotText(name: string, reports: readonly OneShotReport[]): string {
   const [{ concepts, episodes }] = reports
