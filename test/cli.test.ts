@@ -7,7 +7,6 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { PHRASES } from '../src/cli/demo.ts'
 import { figureRows, recordedResult } from '../src/cli/figures.ts'
 import { duration, table } from '../src/cli/format.ts'
 import { BitGen } from '../src/index.ts'
@@ -185,25 +184,6 @@ test('evaluate leaves out what it cannot read, captions and all', async () => {
   assert.is(whole.code, 0)
   assert.match(whole.err, /left out: .*broken\.png/)
   assert.equal(readFileSync(at('broken-report.json')), readFileSync(at('report.json')))
-})
-
-test('the demo writes a page that needs nothing else', async () => {
-  const page = at('page', 'index.html')
-  const out = await good('demo', '--model', MODEL, '--out', page)
-  assert.match(out, page)
-  const html = readFileSync(page, 'utf8')
-  const sources = [...html.matchAll(/src="([^"]*)"/g)].map(([, source]) => source)
-  assert.is(sources.length, 12 * 3 + 12)
-  assert.ok(sources.every((source) => source.startsWith('data:image/png;base64,')))
-  assert.not.match(html, /<script|<link|@import|url\(/)
-  for (const [phrase] of PHRASES) assert.match(html, `<h3>${phrase}</h3>`)
-})
-
-test('the right answers of the demo are names of its pictures', () => {
-  const file = new URL('../models/demo/captions_demo.json', import.meta.url)
-  const { annotations } = JSON.parse(readFileSync(file, 'utf8')) as { annotations: { caption: string }[] }
-  const names = annotations.map(({ caption }) => caption)
-  for (const [, ...right] of PHRASES) for (const name of right) assert.ok(names.includes(name), name)
 })
 
 test('recorded figures of another form are left out', () => {

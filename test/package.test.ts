@@ -29,7 +29,7 @@ const BELONGS = [
   /^build\/types\/.*\.d\.ts$/,
   /^build\/sources\/package(-lock)?\.json$/,
   /^models\/emoji-nano\/model\.safetensors$/,
-  /^models\/demo\/(ATTRIBUTION\.md|captions_demo\.json|images\/[\w-]+\.png)$/,
+  /^models\/demo\/(ATTRIBUTION\.md|LICENSE-Apache-2\.0\.txt|captions_\w+\.json|(images|taught|asked)\/[\w-]+\.png)$/,
 ]
 
 interface Packed {

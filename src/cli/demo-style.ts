@@ -23,7 +23,9 @@ h3 { font-size: 17px; font-weight: 600; margin-bottom: 12px; }
 .note { color: var(--soft); font-size: 14.5px; max-width: 82ch; margin-bottom: 20px; }
 .facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 12px; margin-top: 30px; }
 .facts div { display: flex; flex-direction: column-reverse; background: var(--card); border: 1px solid var(--line);
-  border-radius: 14px; padding: 14px 16px; }
+  border-radius: 14px; padding: 14px 16px; justify-content: flex-end; }
+.facts + .facts { margin-top: 12px; }
+.facts + .note { margin: 12px 0 0; }
 .facts dd { font-size: 21px; font-weight: 650; letter-spacing: -0.01em; font-variant-numeric: tabular-nums; }
 .facts dt { color: var(--soft); font-size: 13px; }
 .grid { display: grid; gap: 16px; grid-template-columns: repeat(auto-fill, minmax(min(100%, 340px), 1fr)); }
@@ -44,6 +46,18 @@ b { font-weight: 600; font-variant-numeric: tabular-nums; }
   border-radius: 8px; overflow: hidden; isolation: isolate; }
 .names .bar { position: absolute; inset: 0 auto 0 0; z-index: -1; background: var(--bar); border-radius: 8px; }
 .names .right .bar { background: var(--bar-right); }
+.shown h3 { margin-bottom: 10px; line-height: 1.3; }
+q { overflow-wrap: anywhere; }
+span.right { color: var(--right); font-weight: 600; }
+.pair { display: grid; grid-template-columns: 1fr auto 1fr; gap: 12px; align-items: center; margin-bottom: 14px; }
+.pair > span { color: var(--accent); font-size: 24px; padding-bottom: 26px; }
+figcaption { margin-top: 6px; text-align: center; font-size: 13px; line-height: 1.35; color: var(--soft); }
+.lesson dl, .score dl { display: grid; grid-template-columns: auto 1fr; gap: 4px 12px; margin-top: 12px; font-size: 13.5px;
+  line-height: 1.45; }
+.lesson dt, .score dt { color: var(--soft); }
+.score { display: grid; align-content: center; }
+.score p { font-size: 17px; }
+.score strong { display: block; font-size: 44px; line-height: 1.15; letter-spacing: -0.025em; color: var(--accent); }
 .scroll { overflow-x: auto; background: var(--card); border: 1px solid var(--line); border-radius: 14px; margin: 12px 0 14px; }
 table { border-collapse: collapse; width: 100%; font-size: 15px; font-variant-numeric: tabular-nums; }
 th, td { padding: 9px 14px; text-align: right; white-space: nowrap; }
