@@ -2,6 +2,7 @@
  * The demo as one HTML file without scripts or references: readable offline, in light and in dark, on a phone and on
  * paper. It shows what was found, said and recalled as it is, wrong answers too.
  */
+import { escape } from '../base/html.ts'
 import type { Recollection } from '../index.ts'
 import { isPreferred, isRecalled, type Artist, type Demo, type Found, type Lesson, type Named } from './demo-run.ts'
 import type { Picture, Said, Shown, Teaching } from './demo-run.ts'
@@ -227,10 +228,4 @@ ${trained}
 function image({ name, png }: Picture): string {
   const base64 = Buffer.from(png).toString('base64')
   return `<img src="data:image/png;base64,${base64}" alt="${escape(name)}" width="128" height="128">`
-}
-
-/** Text as HTML, in elements and in attributes. */
-function escape(text: string): string {
-  const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }
-  return text.replace(/[&<>"']/g, (character) => entities[character])
 }

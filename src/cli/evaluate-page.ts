@@ -3,6 +3,7 @@
  * model made of them, right and wrong alike. They are filtered and ordered by the style sheet alone. A page of 200
  * pictures has about 500 kB.
  */
+import { escape } from '../base/html.ts'
 import { plainText } from '../evaluate/captions.ts'
 import type { PictureResult } from '../evaluate/evaluation.ts'
 import { DEMO_STYLE } from './demo-style.ts'
@@ -185,10 +186,4 @@ function isFooled({ own, wrong }: ShownPicture): boolean {
 
 function percent(share: number): string {
   return `${(100 * share).toFixed(share > 0 && share < 0.095 ? 1 : 0)} %`
-}
-
-/** Text as HTML, in elements and in attributes. */
-function escape(text: string): string {
-  const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }
-  return text.replace(/[&<>"']/g, (character) => entities[character])
 }

@@ -2,6 +2,7 @@
  * The report of a run: one HTML file without scripts or references, readable offline, in light and in dark. Shows the
  * curves, what chance and simple baselines reach beside the model's figures, and retrievals as they are, wrong ones too.
  */
+import { escape } from '../base/html.ts'
 import { writeFileSync } from 'node:fs'
 import type { Recalls } from '../evaluate/retrieval.ts'
 import { drawChart, type Chart } from './report-charts.ts'
@@ -123,10 +124,4 @@ function retrievalGrid(retrievals: readonly RetrievalRow[]): string {
 ${retrievals.map(row).join('\n')}
 </div>
 </section>`
-}
-
-/** Text as HTML, in elements and in attributes. */
-function escape(text: string): string {
-  const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }
-  return text.replace(/[&<>"']/g, (character) => entities[character])
 }
