@@ -40,7 +40,9 @@ test('matches and fused states are those of float64 arithmetic on the weights of
     const [no, yes] = want.match_logits
     const [probability] = await core.match(PICTURES[n], text)
     // Activations round to int8; one that falls to the other side in f32 moves the result by a fraction of a percent.
-    assert.ok(Math.abs(probability - 1 / (1 + Math.exp(no - yes))) < 2e-3, `text ${n}: ${probability}`)
+    // The logits count with one match in three, a probability with one in two.
+    const evenOdds = 1 / (1 + Math.exp(no - yes) / 2)
+    assert.ok(Math.abs(probability - evenOdds) < 2e-3, `text ${n}: ${probability}`)
     const { embeddings } = await core.forward({ inputIds: text, image: PICTURES[n] })
     assert.equal(embeddings.shape, [1, text.length, MICRO_CHANNELS])
     const far = embeddings.data.filter((x, i) => Math.abs(x - want.embeddings[i]) > 0.05)
