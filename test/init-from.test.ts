@@ -1,6 +1,6 @@
 /**
- * A model file gives a new run its weights: the trainer that starts from it computes what the file computes by its own
- * plans. On tiny models, one for each way in which export stores the weights of the vision side.
+ * A model file, or a checkpoint, gives a new run its weights: the trainer that starts from a model computes what the file
+ * computes by its own plans. On tiny models, one for each way in which export stores the weights of the vision side.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -60,6 +60,32 @@ for (const [name, vision] of [
     close(started.text, (await file.embedText(images.flatMap(({ captions }) => captions))).data)
   })
 }
+
+test('a trainer starts from a checkpoint with every parameter as it was; what is frozen then stays', async () => {
+  const kernels = await builtModule('simd128')
+  await trainRun(configOf('first', {}, 1), { kernels })
+  const checkpoint = loadNewest(runPaths(join(dir, 'first')).checkpoints)!
+  const config = { ...configOf('second', {}, 2), freeze: ['vision.', 'text.'], steps: 2 }
+  const trainer = new Trainer(kernels, config, await loadTrainData(kernels, config))
+  trainer.setFromCheckpoint(checkpoint)
+  const states = () => new Map(Array.from(trainer.states(), ([name, { data }]) => [name, Array.from(data)]))
+  const isParameter = (name: string) => !/^(adam|queue|sum)\.|^touched$/.test(name)
+  const before = states()
+  for (const [name, data] of before)
+    if (isParameter(name)) assert.equal(data, Array.from(checkpoint.tensors.get(name)!.data as Float32Array), name)
+  trainer.step(1)
+  for (const [name, data] of states()) {
+    if (!isParameter(name)) continue
+    if (/^(vision|text)\./.test(name)) assert.equal(data, before.get(name), `${name} must stay`)
+  }
+  assert.not.equal(states().get('itm.head.weight'), before.get('itm.head.weight'))
+  const wider = configOf('wider', { hidden: 64 }, 2)
+  const other = new Trainer(kernels, wider, await loadTrainData(kernels, wider))
+  assert.throws(
+    () => other.setFromCheckpoint(checkpoint),
+    /init checkpoint: vision\..*: must have shape \[.*64.*\], got \[.*32/,
+  )
+})
 
 test('a model of another architecture is refused by the name of the parameter', async () => {
   const kernels = await builtModule('simd128')

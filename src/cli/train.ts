@@ -8,7 +8,9 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { message } from '../base/errors.ts'
 import { readTrainConfig, trainRun, type RunOptions, type RunResult, type TrainConfig } from '../index.ts'
-import { openModelFile, type ModelFile } from '../io/model-file.ts'
+import { readCheckpoint } from '../io/checkpoint.ts'
+import { openModelFile } from '../io/model-file.ts'
+import { readSafetensors } from '../io/safetensors.ts'
 import { KERNELS } from '../kernels.ts'
 import { loadKernels } from '../runtime/load.ts'
 import { runPaths, type RunEvents } from '../train/run.ts'
@@ -28,7 +30,7 @@ export function addTrain(cli: CAC): void {
     .command('train', 'Trains a model, or goes on with a run that was stopped')
     .usage('train --config FILE [options]')
     .option('--config <file>', 'Configuration of the run, JSON; its paths are relative to it')
-    .option('--init <model>', 'Starts a new run from the weights of a model file')
+    .option('--init <file>', 'Starts a new run from the weights of a checkpoint or a model file')
     .option('--output <folder>', 'Folder of the run instead of the one that the configuration names')
     .option('--seed <number>', 'Seed of the run instead of the one that the configuration has')
     .option('--allow-changed-config', 'Goes on although the configuration is not that of the checkpoint')
@@ -45,15 +47,19 @@ export function addTrain(cli: CAC): void {
         throw new UsageError(message('--allow-changed-config', 'must have no value', allowChangedConfig))
       }
       const init = option(options, 'init')
-      await train(config, { allowChangedConfig, init: init === undefined ? undefined : await readModel(init) })
+      await train(config, { allowChangedConfig, init: init === undefined ? undefined : await readInit(init) })
     })
 }
 
-async function readModel(path: string): Promise<ModelFile> {
+/** What `--init` names: a checkpoint has the weights that training left, a model file what export made of them. */
+async function readInit(path: string): Promise<RunOptions['init']> {
   try {
-    return (await openModelFile(readFileSync(path))).file
+    const bytes = readFileSync(path)
+    const { kind } = readSafetensors(bytes).metadata
+    if (kind === 'checkpoint') return { checkpoint: readCheckpoint(path) }
+    return { model: (await openModelFile(bytes)).file }
   } catch (error) {
-    throw errorAt(path, 'must be a model file', error)
+    throw errorAt(path, 'must be a model file or a checkpoint', error)
   }
 }
 

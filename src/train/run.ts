@@ -8,7 +8,7 @@ import { setImmediate } from 'node:timers/promises'
 import { errorText, message, show } from '../base/errors.ts'
 import { loadNewest, saveCheckpoint, type Checkpoint, type FileSystem } from '../io/checkpoint.ts'
 import { KEPT, type ModelFile } from '../io/model-file.ts'
-import type { SafetensorsDtype, Tensor } from '../io/safetensors.ts'
+import type { Container, SafetensorsDtype, Tensor } from '../io/safetensors.ts'
 import { KERNELS } from '../kernels.ts'
 import type { Kernels } from '../runtime/kernels.ts'
 import { loadKernels } from '../runtime/load.ts'
@@ -43,7 +43,7 @@ export interface RunOptions extends RunEvents {
   /** Ends the run after the current step, with a checkpoint and a report; while pictures load, at once. */
   signal?: AbortSignal
   /** Starting values of a new run; a resumed one goes on from its checkpoint. */
-  init?: ModelFile
+  init?: { model: ModelFile } | { checkpoint: Container }
   /** Goes on although the configuration is not that of the checkpoint. */
   allowChangedConfig?: boolean
   /** What checkpoints are written with: for tests of failures. Default node:fs. */
@@ -104,10 +104,12 @@ class Run {
 
   /** Resumes from the newest checkpoint, or centres the projections of a new run. */
   start(): void {
+    const { init } = this.options
     const checkpoint = loadNewest(this.paths.checkpoints, this.options.fs)
     for (const { path, why } of checkpoint?.skipped ?? []) this.options.onNote?.(`skipped ${path}: ${why}`)
     if (checkpoint) this.restore(checkpoint)
-    else if (this.options.init) this.trainer.setParameters(this.options.init)
+    else if (init && 'model' in init) this.trainer.setParameters(init.model)
+    else if (init) this.trainer.setFromCheckpoint(init.checkpoint)
     else {
       this.trainer.setTower()
       this.trainer.centre()

@@ -4,10 +4,12 @@
  * bytes. The loop around it is run.ts.
  */
 import type { TensorData } from '../base/dtype.ts'
+import { requireThat } from '../base/errors.ts'
 import { exp } from '../base/math.ts'
 import { size } from '../base/shape.ts'
 import type { Graph, Value } from '../graph/graph.ts'
 import type { ModelFile } from '../io/model-file.ts'
+import type { Container } from '../io/safetensors.ts'
 import { evaluateRetrieval, type RetrievalReport } from '../evaluate/retrieval.ts'
 import type { ModelConfig } from '../model/config.ts'
 import { encodeImageGraph, encodeTextGraph } from '../model/bitgen.ts'
@@ -141,6 +143,16 @@ export class Trainer {
       restricted ? (seen.id(row) ?? VOCABULARY) : row,
     )
     for (const p of this.parameters) this.tensor(p.name!).set(valueFromModel(file, this.graph, p, rows))
+  }
+
+  /** Takes the values of all parameters from a checkpoint of the same model; throws where it lacks one. */
+  setFromCheckpoint({ tensors }: Container): void {
+    for (const p of this.parameters) {
+      const tensor = tensors.get(p.name!)
+      const fits = tensor !== undefined && `${tensor.shape}` === `${p.shape}`
+      requireThat(fits, `init checkpoint: ${p.name}`, `must have shape [${p.shape}]`, tensor?.shape ?? null)
+      this.tensor(p.name!).set(tensor.data as Float32Array)
+    }
   }
 
   /** Takes the vision tower from the file that the configuration names, if it does. */
