@@ -87,6 +87,20 @@ test('a trainer starts from a checkpoint with every parameter as it was; what is
   )
 })
 
+test('an exported model tells of the run that its weights came from', async () => {
+  const kernels = await builtModule('simd128')
+  const first = loadNewest(runPaths(join(dir, 'first')).checkpoints)!
+  const config = { ...configOf('told', {}, 2), steps: 2 }
+  await trainRun(config, { kernels, init: { checkpoint: first, path: first.path } })
+  // Resumed: what a run began with stays known.
+  await trainRun({ ...config, steps: 3 }, { kernels, allowChangedConfig: true })
+  const { path } = loadNewest(runPaths(join(dir, 'told')).checkpoints)!
+  const { training } = readModelFile(await exportModel(path, { kernels })).manifest
+  assert.is(training!.steps, 3)
+  const { steps, seed } = training!.startedFrom as { steps: number; seed: number }
+  assert.equal([steps, seed], [4, 1])
+})
+
 test('a model of another architecture is refused by the name of the parameter', async () => {
   const kernels = await builtModule('simd128')
   const config = configOf('other', { stem: [], patch: 8 }, 2)

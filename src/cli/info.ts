@@ -79,7 +79,7 @@ function resultSections({ name, results }: ModelManifest): string[] {
 /** One line on how a model was trained, from what its manifest has of it. */
 export function trainingText(training: ModelManifest['training']): string {
   if (!training) return 'not recorded'
-  const { steps, images, seconds, seed, cpu, cores, node, kernels, commit, date } = training
+  const { steps, images, seconds, seed, cpu, cores, node, kernels, commit, date, startedFrom } = training
   const known = (value: unknown, text: (value: never) => string) => (value == null ? [] : [text(value as never)])
   return [
     ...known(steps, (n: number) => `${count(n)} steps`),
@@ -92,6 +92,7 @@ export function trainingText(training: ModelManifest['training']): string {
     ...known(kernels, (text: string) => `${text} kernels`),
     ...known(commit, (text: string) => `commit ${text}`),
     ...known(date, (text: string) => text),
+    ...known(startedFrom, (before: Record<string, unknown>) => `starting from a run of ${trainingText(before)}`),
   ].join(', ')
 }
 

@@ -56,7 +56,7 @@ async function readInit(path: string): Promise<RunOptions['init']> {
   try {
     const bytes = readFileSync(path)
     const { kind } = readSafetensors(bytes).metadata
-    if (kind === 'checkpoint') return { checkpoint: readCheckpoint(path) }
+    if (kind === 'checkpoint') return { checkpoint: readCheckpoint(path), path }
     return { model: (await openModelFile(bytes)).file }
   } catch (error) {
     throw errorAt(path, 'must be a model file or a checkpoint', error)

@@ -26,8 +26,7 @@ import { selfTest } from '../runtime/self-test.ts'
 import { Session } from '../runtime/session.ts'
 import { VocabularyMap } from '../text/vocabulary.ts'
 import type { TrainConfig } from './config.ts'
-import { trainingRecord } from './record.ts'
-import type { RunState } from './run.ts'
+import { recordOf } from './record.ts'
 
 /** Images, texts and hypotheses of a caption that a model takes at once; images and texts beyond are run in parts. */
 const BATCH = 8
@@ -52,7 +51,6 @@ export async function exportModel(checkpointPath: string, options: ExportOptions
   requireThat(kind === 'checkpoint', checkpointPath, 'must be a checkpoint of a training run', kind)
   const trained = JSON.parse(checkpoint.metadata.model) as ModelConfig
   const config = JSON.parse(checkpoint.metadata.config) as TrainConfig
-  const progress = JSON.parse(checkpoint.metadata.progress) as RunState
   const kept = new VocabularyMap(checkpoint.tensors.get(KEPT)!.data as Int32Array)
   const model = { ...trained, vocabulary: kept.size }
   const graphs = trainedGraphs(model, config.losses)
@@ -94,7 +92,7 @@ export async function exportModel(checkpointPath: string, options: ExportOptions
     scope,
     selfTest: null,
     parameters: countByPart(sizes),
-    training: trainingRecord(checkpointPath, progress.step, config),
+    training: recordOf(checkpointPath, checkpoint),
     data: JSON.parse(checkpoint.metadata.source) as ModelManifest['data'],
     results,
   }

@@ -8,6 +8,7 @@ import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Isa } from '../abi.ts'
 import { readMetrics, secondsOf } from './metrics.ts'
+import type { Container } from '../io/safetensors.ts'
 import type { TrainConfig } from './config.ts'
 
 export interface StartRow {
@@ -50,11 +51,16 @@ function currentCommit(): string | null {
 /**
  * The record of the run that wrote a checkpoint, from the metrics beside it: configuration, images, seconds of all
  * parts together (one thread), machine and commit of the last one. Without metrics, what the checkpoint says.
+ * `startedFrom` is the record of the run whose weights it began with.
  */
-export function trainingRecord(checkpointPath: string, step: number, config: TrainConfig): Record<string, unknown> {
+export function recordOf(path: string, { metadata }: Pick<Container, 'metadata'>): Record<string, unknown> {
+  const config = JSON.parse(metadata.config) as TrainConfig
+  const { step } = JSON.parse(metadata.progress) as { step: number }
+  const startedFrom = JSON.parse(metadata.startedFrom ?? 'null') as Record<string, unknown> | null
   const images = step * config.batch * config.accumulate
-  const record = { config, seed: config.seed, steps: step, images, threads: 1 }
-  const metrics = join(dirname(dirname(checkpointPath)), 'metrics.jsonl')
+  const before = startedFrom ? { startedFrom } : {}
+  const record = { config, seed: config.seed, steps: step, images, threads: 1, ...before }
+  const metrics = join(dirname(dirname(path)), 'metrics.jsonl')
   if (!existsSync(metrics)) return record
   const rows = readMetrics(metrics).filter((row) => row.step <= step)
   const start = rows.findLast((row) => row.kind === 'start')

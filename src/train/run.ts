@@ -15,7 +15,7 @@ import { loadKernels } from '../runtime/load.ts'
 import type { TrainConfig } from './config.ts'
 import { loadTrainData } from './data.ts'
 import { Metrics } from './metrics.ts'
-import { startRow } from './record.ts'
+import { recordOf, startRow } from './record.ts'
 import { runReport } from './run-report.ts'
 import { Trainer, type StepReport, type ValidationReport } from './trainer.ts'
 
@@ -43,7 +43,7 @@ export interface RunOptions extends RunEvents {
   /** Ends the run after the current step, with a checkpoint and a report; while pictures load, at once. */
   signal?: AbortSignal
   /** Starting values of a new run; a resumed one goes on from its checkpoint. */
-  init?: { model: ModelFile } | { checkpoint: Container }
+  init?: { model: ModelFile } | { checkpoint: Container; path: string }
   /** Goes on although the configuration is not that of the checkpoint. */
   allowChangedConfig?: boolean
   /** What checkpoints are written with: for tests of failures. Default node:fs. */
@@ -89,6 +89,8 @@ export async function trainRun(config: TrainConfig, options: RunOptions = {}): P
 
 class Run {
   progress: RunState = { ...START }
+  /** How the weights that the run started from were trained; null where they are initial ones. */
+  private startedFrom: unknown = null
   private readonly trainer: Trainer
   private readonly options: RunOptions
   private readonly paths: ReturnType<typeof runPaths>
@@ -108,9 +110,13 @@ class Run {
     const checkpoint = loadNewest(this.paths.checkpoints, this.options.fs)
     for (const { path, why } of checkpoint?.skipped ?? []) this.options.onNote?.(`skipped ${path}: ${why}`)
     if (checkpoint) this.restore(checkpoint)
-    else if (init && 'model' in init) this.trainer.setParameters(init.model)
-    else if (init) this.trainer.setFromCheckpoint(init.checkpoint)
-    else {
+    else if (init && 'model' in init) {
+      this.trainer.setParameters(init.model)
+      this.startedFrom = init.model.manifest.training
+    } else if (init) {
+      this.trainer.setFromCheckpoint(init.checkpoint)
+      this.startedFrom = recordOf(init.path, init.checkpoint)
+    } else {
       this.trainer.setTower()
       this.trainer.centre()
     }
@@ -206,6 +212,7 @@ class Run {
       model: JSON.stringify(this.trainer.model),
       source: JSON.stringify(this.trainer.data.source),
       progress: JSON.stringify(this.progress),
+      startedFrom: JSON.stringify(this.startedFrom),
       kernels: this.trainer.executor.kernels.manifest.sha256,
     }
     saveCheckpoint(this.paths.checkpoints, step, tensors, metadata, { best, fs: this.options.fs })
@@ -226,6 +233,7 @@ class Run {
       data.set(tensor.data as Float32Array)
     }
     this.progress = JSON.parse(metadata.progress) as RunState
+    this.startedFrom = JSON.parse(metadata.startedFrom ?? 'null')
     this.saved = step
     this.options.onNote?.(`resumed from ${path}`)
     const { sha256 } = this.trainer.executor.kernels.manifest
