@@ -7,7 +7,17 @@ import { requireThat } from './errors.ts'
 import { cos, log } from './math.ts'
 
 /** What numbers are drawn for: draws of one sample for different uses are independent. */
-export const USE = { init: 0, order: 1, sample: 2, control: 3, augment: 4, match: 5, caption: 6, episode: 7, split: 8 } as const
+export const USE = {
+  init: 0,
+  order: 1,
+  sample: 2,
+  control: 3,
+  augment: 4,
+  match: 5,
+  caption: 6,
+  episode: 7,
+  split: 8,
+} as const
 
 const TWO_32 = 2 ** 32
 

@@ -212,7 +212,7 @@ class Run {
       model: JSON.stringify(this.trainer.model),
       source: JSON.stringify(this.trainer.data.source),
       progress: JSON.stringify(this.progress),
-      startedFrom: JSON.stringify(this.startedFrom),
+      ...(this.startedFrom ? { startedFrom: JSON.stringify(this.startedFrom) } : {}),
       kernels: this.trainer.executor.kernels.manifest.sha256,
     }
     saveCheckpoint(this.paths.checkpoints, step, tensors, metadata, { best, fs: this.options.fs })
