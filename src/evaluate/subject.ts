@@ -27,7 +27,7 @@ export class Subject {
     this.manifest = session.manifest
     this.vocabulary = kept && new VocabularyMap(kept)
     this.canMatch = session.canFuse
-    this.canCaption = session.executor.hasPlan('startDecoding')
+    this.canCaption = session.canCaption
     this.canRemember = this.canMatch && prior !== undefined
   }
 
