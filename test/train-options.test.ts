@@ -167,6 +167,12 @@ test('losses that join later leave what only they train untouched until then, an
   }
 })
 
+test('with negatives of the queue, matching may join later too', async () => {
+  const late = await trainerOf({ joinAt: 0.5, steps: 4, negatives: 'queue', queue: 24, batch: 8 })
+  for (let step = 1; step <= 2; step++) assert.is(late.step(step).itmLoss, undefined)
+  for (let step = 3; step <= 4; step++) assert.ok(late.step(step).itmLoss! > 0)
+})
+
 test('schedules have names, whose numbers a configuration may replace', () => {
   const of = (overrides: Record<string, unknown>) => {
     const { rate, warmup, decayUntil } = configOf({ rate: undefined, warmup: undefined, ...overrides })

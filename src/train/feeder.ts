@@ -45,7 +45,9 @@ export class Feeder {
     const { executor, config, batches } = this.parts
     const first = (micro - 1) * config.batch
     const samples = batches.step(micro).map((item, i): Numbered => ({ item, number: first + i }))
-    if (config.negatives === 'batch') return this.write(plan, samples)
+    // A stage without matching takes none.
+    const takesNegatives = executor.hasIo(plan, 'negative_text')
+    if (config.negatives === 'batch' || !takesNegatives) return this.write(plan, samples)
     const drawn = this.write(DRAW_PLAN, samples)
     executor.run(DRAW_PLAN, drawn)
     const rows = (name: string) => Array.from(executor.io(DRAW_PLAN, name, drawn))
