@@ -34,6 +34,7 @@ const result = (count: number): Argument => ({ write: ['f32', count] })
 
 /** Kernels that no case of an op reaches. Products: K = 264 is two widenings and 8 inputs, N = 27 a tile and a tail. */
 const BY_HAND: Record<string, Argument[]> = {
+  decode_rows__i8: [codes(3 * 33), f32(3), result(3 * 33), 3, 33],
   dequantize_rows__i8: [codes(3 * 48), f32(3), result(3 * 33), 3, 33],
   fill__f32: [result(33), 3, 0.5, 29],
   matmul_nn__t2: [f32(10 * 27), packed(4 * 3 * 16), f32(1), result(10 * 19), { scratch: 24 * 27 * 4 }, 10, 19, 27],

@@ -15,7 +15,7 @@ import type { MemoryOptions } from './memory.ts'
 import { resizeImage, writePixels } from './preprocess.ts'
 import { search, type Searching, type SearchOptions } from './search.ts'
 import { verify } from './verify.ts'
-import { requireTable, storedWeight } from './weights.ts'
+import { layOutWeights, requireTable, WEIGHT_DECODING } from './weights.ts'
 
 /** Rows of numbers. */
 export interface Features {
@@ -120,17 +120,15 @@ export class Session {
     const { file, verified } = await openModelFile(bytes)
     const vocabulary = file.kept && new VocabularyMap(file.kept)
     requireTable(file, vocabulary?.size ?? VOCABULARY)
-    const families = new Set([...PREPROCESSING, ...file.plans.flatMap(({ calls }) => calls.map(({ k }) => k))])
+    const families = new Set([
+      ...PREPROCESSING,
+      ...WEIGHT_DECODING,
+      ...file.plans.flatMap(({ calls }) => calls.map(({ k }) => k)),
+    ])
     const kernels = await loadKernels({ ...options, families })
     for (const plan of file.plans) verify(plan, kernels.manifest)
     const executor = new Executor(kernels, file.plans)
-    for (const { name, dtype } of executor.names('weight')) {
-      const weight = executor.tensor(name!)
-      const { length } = weight
-      const stored = storedWeight(file, name!, dtype === 't2')
-      requireThat(stored.length === length, `model file: ${name}`, `must have ${length} elements`, stored.length)
-      weight.set(stored as Float32Array)
-    }
+    layOutWeights(file, executor)
     return new Session(executor, vocabulary, file.prior, { manifest: file.manifest, fileBytes: bytes.length, verified })
   }
 
