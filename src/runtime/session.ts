@@ -117,7 +117,7 @@ export class Session {
    * memory than the limit, before any is taken, and an Error where no kernels work here.
    */
   static async open(bytes: Uint8Array, options: KernelOptions): Promise<Session> {
-    const { file, verified } = await openModelFile(bytes)
+    const { file, verify: verifyFile } = openModelFile(bytes)
     const vocabulary = file.kept && new VocabularyMap(file.kept)
     requireTable(file, vocabulary?.size ?? VOCABULARY)
     const families = new Set([
@@ -125,7 +125,7 @@ export class Session {
       ...WEIGHT_DECODING,
       ...file.plans.flatMap(({ calls }) => calls.map(({ k }) => k)),
     ])
-    const kernels = await loadKernels({ ...options, families })
+    const [kernels, verified] = await Promise.all([loadKernels({ ...options, families }), verifyFile()])
     for (const plan of file.plans) verify(plan, kernels.manifest)
     const executor = new Executor(kernels, file.plans)
     layOutWeights(file, executor)
