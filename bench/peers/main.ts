@@ -10,21 +10,34 @@ import { ISAS, type Isa } from '../../src/abi.ts'
 import { errorText, requireThat } from '../../src/base/errors.ts'
 import { describe, machine } from '../machine.ts'
 import { bitgen } from './bitgen.ts'
-import { compareEncoders, encodersText, type EncodeRow } from './encode.ts'
+import { checkEncoders, checkProducts, checkTranslation } from './check.ts'
+import { encoders, encodersText, timeEncoders, type EncodeRow } from './encode.ts'
 import { ggml } from './ggml.ts'
 import { requirePeers } from './installed.ts'
 import { onnxRuntime, type OnnxRuntime } from './onnxruntime.ts'
-import type { Engine } from './product.ts'
-import { compareProduct, figuresText, ROWS, shapes, shapeText, type LeftOut, type ProductRow } from './products.ts'
+import { makeProduct, type Engine } from './product.ts'
+import {
+  agreeing,
+  figuresText,
+  ROWS,
+  shapes,
+  shapeText,
+  timeProduct,
+  type LeftOut,
+  type ProductRow,
+} from './products.ts'
 import type { RoundsEffort } from './rounds.ts'
 import { tensorflow } from './tensorflow.ts'
 
-const FULL: RoundsEffort = { warmMs: 60, sampleMs: 6, rounds: 9 }
+const FULL: RoundsEffort = { warmMs: 50, sampleMs: 4, rounds: 11 }
 const QUICK: RoundsEffort = { warmMs: 10, sampleMs: 2, rounds: 3 }
+/** A product to start with, which is not told: engines compile hot code in the background, once for all shapes. */
+const WARM = [64, 384, 1536] as const
 /** A whole encode takes tens of milliseconds. */
-const ENCODE = { FULL: { warmMs: 1500, sampleMs: 0, rounds: 31 }, QUICK: { warmMs: 200, sampleMs: 0, rounds: 3 } }
+const FULL_ENCODE: RoundsEffort = { warmMs: 1500, sampleMs: 0, rounds: 31 }
+const QUICK_ENCODE: RoundsEffort = { warmMs: 200, sampleMs: 0, rounds: 3 }
 
-const RULES = `Rules: one thread on every side; the same weights, gamma times a code of -1, 0 or 1; results compared before timing.
+const RULES = `Rules: one thread on every side; the same weights, gamma times -1, 0 or 1; results compared before anything is timed.
 Every contender is warmed up, then they take turns, the order moving on by one each round; the median of the rounds counts.
 call: f32 input handed over, product, f32 output read. alone: own kernels without that, with activations quantised;
 of peers the call less a call that computes nothing. given: own kernels on activations quantised before.
@@ -69,32 +82,65 @@ export async function benchPeers(args: string[]): Promise<void> {
   const on = machine()
   console.log(`${describe(on)}\n${RULES}`)
   const isas: Isa[] = target === undefined ? ['relaxed', 'simd128'] : [target as Isa]
-  const own = (await Promise.all(isas.map((isa) => load(`bitgen ${isa}`, () => bitgen(isa))))).flat()
+  const own: Engine[] = []
+  for (const isa of isas) own.push(...(await load(`bitgen ${isa}`, () => bitgen(isa))))
+  requireThat(own.length > 0, 'bench peers', 'one of our own modules must work here')
   const onnx: OnnxRuntime[] = []
   for (const kind of ['Web', 'Node'] as const)
     onnx.push(...(await load(`ONNX Runtime ${kind}`, () => onnxRuntime(kind))))
-  const rows: (ProductRow | EncodeRow)[] = []
   const leftOut: LeftOut[] = []
-  const effort = (full: RoundsEffort, short: RoundsEffort) => (check ? undefined : quick ? short : full)
+  const others = only === 'encode' ? [] : [...(await load('TensorFlow.js', tensorflow)), ...(await load('ggml', ggml))]
+  const engines = [...own, ...onnx, ...others]
+  const rows: (ProductRow | EncodeRow)[] = []
 
   if (only !== 'encode') {
-    const others = [...(await load('TensorFlow.js wasm', tensorflow)), ...(await load('ggml', ggml))]
-    const products: ProductRow[] = []
-    for (const sizes of shapes(chosen)) {
-      const found = await compareProduct([...own, ...onnx, ...others], sizes, effort(FULL, QUICK), leftOut)
-      console.log(shapeText(found, own[0].name))
-      products.push(...found)
-    }
-    for (const line of figuresText(products)) console.log(line)
-    rows.push(...products)
+    if (check) await checkProducts(engines, leftOut)
+    else rows.push(...(await compareProducts(engines, chosen, quick ? QUICK : FULL, leftOut)))
   }
   if (only !== 'products') {
-    const encoders = await compareEncoders(isas, onnx, effort(ENCODE.FULL, ENCODE.QUICK), leftOut)
-    console.log(encodersText(encoders))
-    rows.push(...encoders)
+    const found = await encoders(isas, onnx, leftOut)
+    if (check) {
+      checkEncoders(found)
+      await checkTranslation(onnx, leftOut)
+    } else {
+      const timed = await timeEncoders(found, quick ? QUICK_ENCODE : FULL_ENCODE)
+      console.log(encodersText(timed))
+      rows.push(...timed)
+    }
   }
-  for (const { shape, name, reason } of leftOut) console.log(`left out at ${shape.join(' x ')}, ${name}: ${reason}`)
+  for (const line of leftOutText(leftOut)) console.log(line)
+  // What computes something else is no peer.
+  if (leftOut.some(({ differs }) => differs)) process.exitCode = 1
   if (json === undefined) return
   mkdirSync(dirname(json), { recursive: true })
   writeFileSync(json, `${JSON.stringify({ machine: on, rows, leftOut }, null, 1)}\n`)
+}
+
+/** All shapes, each printed as soon as it is timed. */
+async function compareProducts(
+  engines: readonly Engine[],
+  chosen: readonly number[],
+  effort: RoundsEffort,
+  leftOut: LeftOut[],
+): Promise<ProductRow[]> {
+  const rows: ProductRow[] = []
+  await timeProduct(WARM, await agreeing(engines, makeProduct(WARM), leftOut), effort)
+  for (const sizes of shapes(chosen)) {
+    const found = await agreeing(engines, makeProduct(sizes), leftOut)
+    const timed = await timeProduct(sizes, found, effort)
+    console.log(shapeText(timed, engines[0].name))
+    rows.push(...timed)
+  }
+  for (const line of figuresText(rows)) console.log(line)
+  return rows
+}
+
+/** A line for every reason. */
+function leftOutText(leftOut: readonly LeftOut[]): string[] {
+  const reasons = new Map<string, string[]>()
+  for (const { at, name, reason, differs } of leftOut) {
+    const text = `${differs ? 'FAIL' : 'left out'} ${name}: ${reason}`
+    reasons.set(text, [...(reasons.get(text) ?? []), at])
+  }
+  return Array.from(reasons, ([text, at]) => `${text} (${at.join(', ')})`)
 }
