@@ -132,7 +132,7 @@ export async function encoders(
       ours ??= features
       const near = cosine(features, ours)
       if (near >= LEAST_COSINE) found.push({ name, call, cosine: near })
-      else miss(message(name, `must give features of a cosine from ${LEAST_COSINE}`, near), true)
+      else miss(message('features', `must have a cosine from ${LEAST_COSINE}`, near), true)
     } catch (error) {
       miss(errorText(error), false)
     }

@@ -60,7 +60,7 @@ export async function ggml(): Promise<Engine> {
     name: 'ggml',
     about: `of node-llama-cpp ${versionOf(PACKAGE)}, native, ${build}`,
     async contenders({ sizes: [M, K, N], x, codes }: Product): Promise<Contender[]> {
-      requireThat(K % BLOCK === 0, 'ggml TQ2_0', `K must be a multiple of ${BLOCK}`, K)
+      requireThat(K % BLOCK === 0, 'TQ2_0', `K must be a multiple of ${BLOCK}`, K)
       if (context) free(context)
       context = init({ mem_size: 4 * (M * K + N * K + M * N) + 2 ** 20, mem_buffer: null, no_alloc: false })
       const [w, input] = [tensor(context, TQ2_0, K, N), tensor(context, F32, K, M)]

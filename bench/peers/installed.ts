@@ -1,7 +1,6 @@
 /** Where the peers are installed. They are loaded by name at run time: the project builds and checks without them. */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { message } from '../../src/base/errors.ts'
 
 const MODULES = join(import.meta.dirname, 'node_modules')
 
@@ -14,8 +13,6 @@ export function versionOf(name: string): string {
   return (JSON.parse(readFileSync(join(folderOf(name), 'package.json'), 'utf8')) as { version: string }).version
 }
 
-/** Throws how to install them where they are not. */
-export function requirePeers(): void {
-  if (!existsSync(MODULES))
-    throw new Error(message('bench peers', 'install the peers first: npm ci --prefix bench/peers'))
+export function peersInstalled(): boolean {
+  return existsSync(MODULES)
 }

@@ -7,15 +7,15 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { parseArgs } from 'node:util'
 import { ISAS, type Isa } from '../../src/abi.ts'
-import { errorText, requireThat } from '../../src/base/errors.ts'
+import { errorText, message, requireThat } from '../../src/base/errors.ts'
 import { describe, machine } from '../machine.ts'
 import { bitgen } from './bitgen.ts'
 import { checkEncoders, checkProducts, checkTranslation } from './check.ts'
 import { encoders, encodersText, timeEncoders, type EncodeRow } from './encode.ts'
 import { ggml } from './ggml.ts'
-import { requirePeers } from './installed.ts'
+import { peersInstalled } from './installed.ts'
 import { onnxRuntime, type OnnxRuntime } from './onnxruntime.ts'
-import { makeProduct, type Engine } from './product.ts'
+import { makeProduct, type Engine, type Sizes } from './product.ts'
 import {
   agreeing,
   figuresText,
@@ -29,10 +29,14 @@ import {
 import type { RoundsEffort } from './rounds.ts'
 import { tensorflow } from './tensorflow.ts'
 
-const FULL: RoundsEffort = { warmMs: 50, sampleMs: 4, rounds: 11 }
+const FULL: RoundsEffort = { warmMs: 20, sampleMs: 4, rounds: 11 }
 const QUICK: RoundsEffort = { warmMs: 10, sampleMs: 2, rounds: 3 }
-/** A product to start with, which is not told: engines compile hot code in the background, once for all shapes. */
-const WARM = [64, 384, 1536] as const
+/** Products to start with, which are not told: engines compile hot code in the background, once for all shapes. */
+const WARM: Sizes[] = [
+  [1, 384, 1536],
+  [64, 384, 1536],
+]
+const WARMING: RoundsEffort = { warmMs: 200, sampleMs: 1, rounds: 1 }
 /** A whole encode takes tens of milliseconds. */
 const FULL_ENCODE: RoundsEffort = { warmMs: 1500, sampleMs: 0, rounds: 31 }
 const QUICK_ENCODE: RoundsEffort = { warmMs: 200, sampleMs: 0, rounds: 3 }
@@ -77,7 +81,11 @@ export async function benchPeers(args: string[]): Promise<void> {
     'must be numbers of rows',
     values.rows,
   )
-  requirePeers()
+  if (!peersInstalled()) {
+    console.error(message('bench peers', 'the peers must be installed first, by: npm ci --prefix bench/peers'))
+    process.exitCode = 1
+    return
+  }
 
   const on = machine()
   console.log(`${describe(on)}\n${RULES}`)
@@ -113,7 +121,9 @@ export async function benchPeers(args: string[]): Promise<void> {
   if (leftOut.some(({ differs }) => differs)) process.exitCode = 1
   if (json === undefined) return
   mkdirSync(dirname(json), { recursive: true })
-  writeFileSync(json, `${JSON.stringify({ machine: on, rows, leftOut }, null, 1)}\n`)
+  const versions = Object.fromEntries(engines.map(({ name, about }) => [name, about]))
+  const short = (_key: string, value: unknown) => (typeof value === 'number' ? Number(value.toPrecision(4)) : value)
+  writeFileSync(json, `${JSON.stringify({ machine: on, versions, rows, leftOut }, short, 1)}\n`)
 }
 
 /** All shapes, each printed as soon as it is timed. */
@@ -124,7 +134,7 @@ async function compareProducts(
   leftOut: LeftOut[],
 ): Promise<ProductRow[]> {
   const rows: ProductRow[] = []
-  await timeProduct(WARM, await agreeing(engines, makeProduct(WARM), leftOut), effort)
+  for (const sizes of WARM) await timeProduct(sizes, await agreeing(engines, makeProduct(sizes), []), WARMING)
   for (const sizes of shapes(chosen)) {
     const found = await agreeing(engines, makeProduct(sizes), leftOut)
     const timed = await timeProduct(sizes, found, effort)

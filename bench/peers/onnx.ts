@@ -5,16 +5,16 @@
 import { requireThat } from '../../src/base/errors.ts'
 import { bytes, float, integer, join, text } from './protobuf.ts'
 
-/** Operator sets of a model. 21 is the newest that has nothing that ONNX Runtime 1.30 does not optimise. */
+/** Version of the standard operators; all that are used here are in it. */
 const OPSET = 21
 const IR_VERSION = 10
 /** Where ONNX Runtime keeps operators of its own, such as MatMulNBits. */
 export const MICROSOFT = 'com.microsoft'
 
 const ELEMENTS = { f32: 1, u8: 2, i8: 3, i32: 6, i64: 7 } as const
-export type Element = keyof typeof ELEMENTS
+type Element = keyof typeof ELEMENTS
 
-export type OnnxData = Float32Array | Uint8Array | Int8Array | Int32Array | BigInt64Array
+type OnnxData = Float32Array | Uint8Array | Int8Array | Int32Array | BigInt64Array
 
 /** Whole numbers are INT, other numbers must be marked: 1 may be meant as a float. */
 type Attribute = number | string | readonly number[] | { float: number }

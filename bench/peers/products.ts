@@ -81,7 +81,7 @@ export async function agreeing(engines: readonly Engine[], product: Product, lef
       ours ??= y
       const most = difference(y, ours)
       if (most <= tolerance) found.push({ contender, difference: most })
-      else leftOut.push({ at, name, reason: message(name, `must agree to ${tolerance}`, most), differs: true })
+      else leftOut.push({ at, name, reason: message('product', `must agree to ${tolerance}`, most), differs: true })
     }
   }
   return found
