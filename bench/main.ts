@@ -1,12 +1,14 @@
-/** `npm run bench -- evaluate | kernels | size`: dispatches to the benches. Every figure is measured by the command that prints it. */
+/** `npm run bench -- evaluate | kernels | peers | size`: dispatches to the benches. Every figure is measured by the command that prints it. */
 import { message } from '../src/base/errors.ts'
 import { benchEvaluate } from './evaluate.ts'
 import { benchKernels } from './kernels.ts'
+import { benchPeers } from './peers/main.ts'
 import { benchSize } from './size.ts'
 
 const BENCHES: Record<string, (args: string[]) => Promise<void>> = {
   evaluate: benchEvaluate,
   kernels: benchKernels,
+  peers: benchPeers,
   size: benchSize,
 }
 
