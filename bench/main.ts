@@ -2,11 +2,13 @@
 import { message } from '../src/base/errors.ts'
 import { benchEvaluate } from './evaluate.ts'
 import { benchKernels } from './kernels.ts'
+import { benchLoad } from './load.ts'
 import { benchSize } from './size.ts'
 
 const BENCHES: Record<string, (args: string[]) => Promise<void>> = {
   evaluate: benchEvaluate,
   kernels: benchKernels,
+  load: benchLoad,
   size: benchSize,
 }
 

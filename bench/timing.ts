@@ -27,3 +27,20 @@ export function secondsPerCall(run: () => void, { warmMs, sampleMs, samples }: E
   }
   return best / 1000
 }
+
+/** Of one figure that was measured several times. */
+export interface Summary {
+  min: number
+  median: number
+  p95: number
+}
+
+export function summary(samples: readonly number[]): Summary {
+  const sorted = [...samples].sort((a, b) => a - b)
+  const at = (q: number) => {
+    const place = q * (sorted.length - 1)
+    const below = Math.floor(place)
+    return sorted[below] + (place - below) * (sorted[Math.ceil(place)] - sorted[below])
+  }
+  return { min: sorted[0], median: at(0.5), p95: at(0.95) }
+}

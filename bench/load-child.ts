@@ -1,0 +1,50 @@
+/**
+ * One cold start, in the process that load.ts starts for it: imports a script of the package, loads a model, asks for one
+ * similarity, and prints the milliseconds of each stage as JSON. `node` is what passed before the first line here.
+ * Everything is imported late, so that the stages have the costs of their own modules.
+ */
+import type { LoadTask, Stages } from './load.ts'
+
+let last = performance.now()
+const stages: Stages = { node: last }
+const lap = (name: string) => {
+  const now = performance.now()
+  stages[name] = (stages[name] ?? 0) + now - last
+  last = now
+}
+
+const [entry, json] = process.argv.slice(2)
+const task: LoadTask = JSON.parse(json)
+const script = (name: string) => import(new URL(`../${name}.js`, import.meta.url).href)
+
+if (entry === 'bitgen') {
+  await import('sharp')
+  lap('import sharp')
+  await import('gpt-tokenizer/encoding/r50k_base')
+  lap('import gpt-tokenizer')
+  const { BitGen } = (await script('index')) as typeof import('../src/index.ts')
+  lap('import bitgen')
+  const model = await BitGen.load(task.model, { target: task.target })
+  lap('load')
+  await model.similarity(task.picture, task.text)
+  lap('first similarity')
+} else {
+  const { readFile } = await import('node:fs/promises')
+  const data = new Uint8Array(await readFile(task.pixels.path))
+  const pixels = { ...task.pixels, data, channels: 3 as const }
+  // Pictures and ids are at hand where `bitgen/core` runs.
+  last = performance.now()
+  if (entry === 'core') {
+    const { BitGen } = (await script('core')) as typeof import('../src/core.ts')
+    lap('import bitgen/core')
+    const model = await BitGen.load(new Uint8Array(await readFile(task.model)), { target: task.target })
+    lap('load')
+    await model.similarity(pixels, task.ids)
+    lap('first similarity')
+  } else {
+    const { loadInStages } = await import('./load-stages.ts')
+    lap('import bitgen/core')
+    await loadInStages(task, pixels, lap)
+  }
+}
+console.log(JSON.stringify(stages))
