@@ -1,21 +1,21 @@
 /**
  * One cold start, in the process that load.ts starts for it: imports a script of the package, loads a model, asks for one
- * similarity, and prints the milliseconds of each stage as JSON. `node` is what passed before the first line here.
+ * similarity, and prints the milliseconds of each stage and the memory of the process as JSON.
  * Everything is imported late, so that the stages have the costs of their own modules.
  */
-import type { LoadTask, Stages } from './load.ts'
+import type { ColdStart, LoadTask } from './load.ts'
 
 let last = performance.now()
-const stages: Stages = { node: last }
+const start: ColdStart = { nodeMs: last, stages: {}, bytes: 0 }
 const lap = (name: string) => {
   const now = performance.now()
-  stages[name] = (stages[name] ?? 0) + now - last
+  start.stages[name] = now - last
   last = now
 }
 
 const [entry, json] = process.argv.slice(2)
 const task: LoadTask = JSON.parse(json)
-const script = (name: string) => import(new URL(`../${name}.js`, import.meta.url).href)
+const script = (name: string) => import(new URL(`./${name}.js`, import.meta.url).href)
 
 if (entry === 'bitgen') {
   await import('sharp')
@@ -47,4 +47,6 @@ if (entry === 'bitgen') {
     await loadInStages(task, pixels, lap)
   }
 }
-console.log(JSON.stringify(stages))
+// The kernel's own maximum counts what the parent had before it started this process.
+start.bytes = process.memoryUsage.rss()
+console.log(JSON.stringify(start))

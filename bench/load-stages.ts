@@ -1,6 +1,6 @@
 /**
  * What `BitGen.load` and a first `similarity` do, one step after the other with a time for each: the parts of
- * runtime/session.ts in its order. The sum is held against the undivided load by the table of load.ts.
+ * runtime/session.ts in its order. There the digests are computed beside what follows them, so its sum is smaller.
  */
 import { readFile } from 'node:fs/promises'
 import type { Pixels } from '../src/image/pixels.ts'
@@ -12,7 +12,7 @@ import { Kernels } from '../src/runtime/kernels.ts'
 import { checkAnswers } from '../src/runtime/known-answers.ts'
 import { resizeImage, writePixels } from '../src/runtime/preprocess.ts'
 import { verify } from '../src/runtime/verify.ts'
-import { storedWeight } from '../src/runtime/weights.ts'
+import { layOutWeights, WEIGHT_DECODING } from '../src/runtime/weights.ts'
 import { batchIds, VocabularyMap } from '../src/text/vocabulary.ts'
 import type { LoadTask } from './load.ts'
 
@@ -23,7 +23,8 @@ const PREPROCESSING = ['resize_bilinear__u8', 'normalize_pixels__u8']
 export async function loadInStages(task: LoadTask, picture: Pixels, lap: (name: string) => void): Promise<void> {
   const bytes = new Uint8Array(await readFile(task.model))
   lap('read the file')
-  const { plans, ...file } = readModelFile(bytes)
+  const file = readModelFile(bytes)
+  const { plans } = file
   lap('parse header, manifest, plans')
   await sha256(bytes)
   lap('digests')
@@ -38,19 +39,15 @@ export async function loadInStages(task: LoadTask, picture: Pixels, lap: (name: 
   lap('compile')
   const kernels = new Kernels(manifest, await WebAssembly.instantiate(module, {}))
   lap('instantiate')
-  const families = new Set([...PREPROCESSING, ...plans.flatMap(({ calls }) => calls.map(({ k }) => k))])
-  checkAnswers(kernels, families)
+  const called = plans.flatMap(({ calls }) => calls.map(({ k }) => k))
+  checkAnswers(kernels, new Set([...PREPROCESSING, ...WEIGHT_DECODING, ...called]))
   lap('known answers')
   for (const plan of plans) verify(plan, manifest)
   lap('verify the plans')
   const executor = new Executor(kernels, plans)
   lap('lay out memory')
-  const stored = executor.names('weight').map(({ name, dtype }) => {
-    return [name!, storedWeight({ plans, ...file }, name!, dtype === 't2')] as const
-  })
-  lap('weights to f32')
-  for (const [name, values] of stored) executor.tensor(name).set(values as Float32Array)
-  lap('weights into memory')
+  layOutWeights(file, executor)
+  lap('lay out the weights')
 
   const rgb = resizeImage(executor, picture, file.manifest.image)
   writePixels(executor, 'encodeImage', rgb, 0, { B: 1 })

@@ -1,10 +1,10 @@
 /**
- * `npm run bench -- load`: a fresh process to its first similarity, with the package's own scripts, by stages. The
- * files are in the cache of the operating system (each process reads what the one before has read). Processes are
- * started in turns, so that a busy moment meets all of them alike.
+ * Cold start: a fresh process to its first similarity, with the scripts of the package, by stages. Files are in the
+ * cache of the operating system, since each process reads what the one before has read. The entries take turns, so that
+ * a busy moment meets all of them.
  */
 import { execFile } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { build } from 'esbuild'
@@ -15,12 +15,16 @@ import { DEFAULT_MODEL } from '../src/index.ts'
 import { encodeText } from '../src/text/tokenizer.ts'
 import { summary, type Summary } from './timing.ts'
 
+/** Scripts are built here, kernels and all, since those of the package must not be touched by a bench. */
 const FOLDER = join(BUILD, 'bench')
 const PICTURE = join(ROOT, 'models/demo/images/owl.png')
 const TEXT = 'an owl'
-const PROCESSES = 12
-/** The two entries of the package, and the steps within the smaller one. */
-const ENTRIES = ['core', 'bitgen', 'steps'] as const
+/** ms, of `bitgen/core` on one desktop core. */
+const AIM = 50
+
+/** The entries of the package, and the steps within the smaller one. */
+const ENTRIES = { core: 'bitgen/core, pixels and ids', bitgen: 'bitgen, path and text', steps: 'steps of bitgen/core' }
+type Entry = keyof typeof ENTRIES
 
 /** What a process is to do; decoded pixels [height, width, 3] lie in a file. */
 export interface LoadTask {
@@ -32,51 +36,93 @@ export interface LoadTask {
   target: Isa
 }
 
-/** Milliseconds by stage, in order. */
-export type Stages = Record<string, number>
+/** What a process tells of itself. */
+export interface ColdStart {
+  /** Milliseconds before the first line of the script. */
+  nodeMs: number
+  /** Milliseconds by stage, in order. */
+  stages: Record<string, number>
+  /** Memory of the process behind it, Node's own included. */
+  bytes: number
+}
 
-async function prepare(target: Isa): Promise<LoadTask> {
-  await build({ ...CORE, logLevel: 'error' })
-  await build({ ...NODE, logLevel: 'error' })
-  await build({
-    ...NODE,
-    entryPoints: [join(ROOT, 'bench/load-child.ts')],
-    outdir: FOLDER,
-    external: ['sharp', 'gpt-tokenizer'],
-  })
+export interface EntryFigures {
+  /** Milliseconds before the first line of the script, by stage behind it, and of all stages together. */
+  nodeMs: Summary
+  stages: Record<string, Summary>
+  totalMs: Summary
+  bytes: Summary
+}
+
+export interface LoadFigures {
+  processes: number
+  entries: Record<Entry, EntryFigures>
+}
+
+async function prepare(target: Isa, model = DEFAULT_MODEL): Promise<LoadTask> {
+  rmSync(FOLDER, { recursive: true, force: true })
   mkdirSync(FOLDER, { recursive: true })
+  const own = { outdir: FOLDER, external: ['sharp', 'gpt-tokenizer'] }
+  await build({ ...CORE, ...own, splitting: true, sourcemap: false })
+  await build({ ...NODE, ...own, entryPoints: { index: 'src/index.ts' } })
+  await build({ ...NODE, ...own, entryPoints: { 'load-child': 'bench/load-child.ts' } })
   const { data, width, height } = await decodeImage(PICTURE)
   const path = join(FOLDER, 'picture.rgb')
   writeFileSync(path, data)
-  const ids = encodeText(TEXT, { prefix: ' ', maxLength: 64 })
-  return { model: DEFAULT_MODEL, picture: PICTURE, pixels: { path, width, height }, text: TEXT, ids, target }
+  const ids = encodeText(TEXT, { prefix: ' ', maxLength: 16 })
+  return { model, picture: PICTURE, pixels: { path, width, height }, text: TEXT, ids, target }
 }
 
-async function coldStart(entry: string, task: LoadTask): Promise<Stages> {
+async function coldStart(entry: string, task: LoadTask): Promise<ColdStart> {
   const child = join(FOLDER, 'load-child.js')
   const { stdout } = await promisify(execFile)(process.execPath, [child, entry, JSON.stringify(task)])
   return JSON.parse(stdout)
 }
 
-/** Milliseconds of each stage over all processes, by entry. */
-export type LoadFigures = Record<string, Record<string, Summary>>
+function figuresOf(starts: readonly ColdStart[]): EntryFigures {
+  const over = (value: (start: ColdStart) => number) => summary(starts.map(value))
+  const names = Object.keys(starts[0].stages)
+  return {
+    nodeMs: over(({ nodeMs }) => nodeMs),
+    stages: Object.fromEntries(names.map((name) => [name, over(({ stages }) => stages[name])])),
+    totalMs: over(({ stages }) => names.reduce((sum, name) => sum + stages[name], 0)),
+    bytes: over(({ bytes }) => bytes),
+  }
+}
 
-export async function benchLoad(): Promise<void> {
-  const task = await prepare('relaxed')
-  const runs: Record<string, Stages[]> = Object.fromEntries(ENTRIES.map((entry) => [entry, []]))
-  // The first of each entry fills the cache and does not count.
-  for (let i = 0; i <= PROCESSES; i++) {
-    for (const entry of ENTRIES) {
-      const { node, ...stages } = await coldStart(entry, task)
-      const total = Object.values(stages).reduce((sum, ms) => sum + ms, 0)
-      if (i > 0) runs[entry].push({ ...stages, total, 'before it, Node': node })
+export async function measureLoad(target: Isa, options: { model?: string; quick: boolean }): Promise<LoadFigures> {
+  const task = await prepare(target, options.model)
+  const processes = options.quick ? 2 : 12
+  const starts: Record<Entry, ColdStart[]> = { core: [], bitgen: [], steps: [] }
+  for (let i = 0; i <= processes; i++) {
+    for (const entry of Object.keys(ENTRIES) as Entry[]) {
+      const start = await coldStart(entry, task)
+      // The first of each fills the cache.
+      if (i > 0) starts[entry].push(start)
     }
   }
-  for (const entry of ENTRIES) {
-    console.log(`${entry}, ms: median (min to p95) of ${PROCESSES} processes`)
-    for (const stage of Object.keys(runs[entry][0])) {
-      const { min, median, p95 } = summary(runs[entry].map((stages) => stages[stage]))
-      console.log(`  ${stage.padEnd(32)} ${median.toFixed(1).padStart(7)} (${min.toFixed(1)} to ${p95.toFixed(1)})`)
-    }
+  const { core, bitgen, steps } = starts
+  return { processes, entries: { core: figuresOf(core), bitgen: figuresOf(bitgen), steps: figuresOf(steps) } }
+}
+
+export function loadText({ processes, entries }: LoadFigures): string {
+  const line = (name: string, { min, median, p95 }: Summary) => {
+    const [low, mid, high] = [min, median, p95].map((value) => value.toFixed(1).padStart(7))
+    return `  ${name.padEnd(32)} ${low} / ${mid} / ${high}`
   }
+  const tables = (Object.keys(ENTRIES) as Entry[]).flatMap((entry) => {
+    const { nodeMs, stages, totalMs, bytes } = entries[entry]
+    const megabytes = (bytes.median / 1e6).toFixed(0)
+    return [
+      `${ENTRIES[entry]}: ms, min / median / p95 of ${processes} processes, files in the cache; ${megabytes} MB of memory`,
+      ...Object.entries(stages).map(([stage, ms]) => line(stage, ms)),
+      line('total', totalMs),
+      line('(Node itself, before)', nodeMs),
+    ]
+  })
+  const { min, median } = entries.core.totalMs
+  return [
+    ...tables,
+    `bitgen/core takes ${median.toFixed(0)} ms (best ${min.toFixed(0)}) to its first similarity; aim: ${AIM}`,
+  ].join('\n')
 }

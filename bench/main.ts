@@ -1,21 +1,121 @@
-/** `npm run bench -- evaluate | kernels | size`: dispatches to the benches. Every figure is measured by the command that prints it. */
-import { message } from '../src/base/errors.ts'
+/**
+ * `npm run bench -- NAME`: dispatches to the benches. Every figure is measured by the command that prints it, one bench
+ * and one thread at a time. With --json, run as `npm run --silent bench -- ...`, stdout has nothing but JSON.
+ */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { errorText, message } from '../src/base/errors.ts'
+import { decodeImage } from '../src/image/decode.ts'
+import { DEFAULT_MODEL, readTrainConfig } from '../src/index.ts'
+import { KERNELS } from '../src/kernels.ts'
+import { loadKernels } from '../src/runtime/load.ts'
+import { Session } from '../src/runtime/session.ts'
+import { command } from './bench.ts'
 import { benchEvaluate } from './evaluate.ts'
-import { benchKernels } from './kernels.ts'
-import { benchLoad } from './load.ts'
-import { benchSize } from './size.ts'
+import { kernelLine, measureKernels, productsOf } from './kernels.ts'
+import { loadText, measureLoad } from './load.ts'
+import { callLine, measureModel, modelText } from './model.ts'
+import { compilePeaks } from './peak-modules.ts'
+import { measurePeaks } from './peaks.ts'
+import { randomModel } from './random-model.ts'
+import { measureSizes, requireBounds, sizeText } from './size.ts'
+import { FULL, QUICK } from './timing.ts'
+import { benchConfig, measureTraining, stageText, trainText } from './train.ts'
+import type { Isa } from '../src/abi.ts'
+
+const PICTURE = join(import.meta.dirname, '../models/demo/images/owl.png')
+const peaksFor = async (target: Isa, quick: boolean) =>
+  measurePeaks(target, await compilePeaks(target), quick ? QUICK : FULL)
+
+const kernels = command('kernels', {
+  flags: [],
+  targets: 'all',
+  async measure(target, { quick }, note) {
+    const peaks = await peaksFor(target, quick)
+    note('  best / median / p95')
+    const modules = await loadKernels({ sources: KERNELS, target })
+    const rows = measureKernels(modules, peaks, quick ? QUICK : FULL, (row) => note(kernelLine(row)))
+    const best = Object.fromEntries(peaks.best)
+    note(
+      `  peaks: ${Object.entries(best)
+        .map(([name, rate]) => `${name} ${rate.toFixed(1)}`)
+        .join(', ')}`,
+    )
+    return { peaks: best, rows }
+  },
+  json: (sections) => sections.flatMap(({ rows }) => productsOf(rows)),
+})
+
+const model = command('model', {
+  flags: ['model', 'preset'],
+  targets: 'best',
+  async measure(target, { quick, model = DEFAULT_MODEL, preset }, note) {
+    const bytes = preset ? await randomModel(preset) : new Uint8Array(readFileSync(model))
+    const session = await Session.open(bytes, { sources: KERNELS, target })
+    note('  min / median / p95')
+    const figures = await measureModel(session, {
+      peaks: await peaksFor(target, quick),
+      effort: quick ? QUICK : FULL,
+      decode: () => decodeImage(PICTURE),
+      onRow: (row) => note(callLine(row)),
+    })
+    note(modelText(figures))
+    return figures
+  },
+})
+
+const train = command('train', {
+  flags: ['preset', 'config', 'batch'],
+  targets: 'best',
+  async measure(target, { quick, preset = 'nano', config, batch }, note) {
+    const run = config ? { ...readTrainConfig(config), ...(batch && { batch }) } : benchConfig(preset, batch)
+    const figures = await measureTraining(await loadKernels({ sources: KERNELS, target }), run, {
+      peaks: await peaksFor(target, quick),
+      quick,
+      onStage: (stage) => note(stageText(stage)),
+    })
+    note(trainText(figures))
+    return figures
+  },
+})
+
+const load = command('load', {
+  flags: ['model'],
+  targets: 'best',
+  async measure(target, flags, note) {
+    const figures = await measureLoad(target, flags)
+    note(loadText(figures))
+    return figures
+  },
+})
+
+const size = command('size', {
+  flags: [],
+  targets: 'all',
+  async measure(target, _flags, note) {
+    const rows = await measureSizes(target)
+    note(sizeText(rows))
+    return { rows }
+  },
+  check: ({ rows }) => requireBounds(rows),
+})
 
 const BENCHES: Record<string, (args: string[]) => Promise<void>> = {
   evaluate: benchEvaluate,
-  kernels: benchKernels,
-  load: benchLoad,
-  size: benchSize,
+  kernels,
+  load,
+  model,
+  size,
+  train,
 }
 
 const [name, ...args] = process.argv.slice(2)
-const bench = BENCHES[name]
-if (bench) await bench(args)
-else {
-  console.error(message('bench', `the first argument must be one of ${Object.keys(BENCHES).join(', ')}`, name))
+try {
+  const bench = BENCHES[name]
+  if (!bench)
+    throw new Error(message('bench', `the first argument must be one of ${Object.keys(BENCHES).join(', ')}`, name))
+  await bench(args)
+} catch (error) {
+  console.error(errorText(error))
   process.exitCode = 1
 }
