@@ -52,6 +52,8 @@ export function parseFlags(name: string, args: string[], allowed: readonly FlagN
       message(`bench ${name}`, `takes ${allowed.map((flag) => `--${flag}`).join(', ')}`, errorText(error)),
     )
   }
+  const most = parsed.positionals.length <= words
+  requireThat(most, `bench ${name}`, `takes at most ${words} words beside its flags`, parsed.positionals)
   const { target, preset, batch, ...rest } = parsed.values as Record<string, string | undefined>
   const where = (flag: FlagName) => `bench ${name}: --${flag}`
   requireThat(oneOf(target, ISAS), where('target'), `must be one of ${ISAS.join(', ')}`, target)

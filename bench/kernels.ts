@@ -140,6 +140,12 @@ function placer(kernels: Kernels): Place {
   }
 }
 
+/** Rows that measureKernels gives for a module. */
+export function countRows({ manifest }: Kernels): number {
+  const entries = (family: string) => manifest.kernels.filter((entry) => entry.family === family).length
+  return SUBJECTS.reduce((sum, { family, sizes }) => sum + sizes.length * entries(family), 0)
+}
+
 /** Measures all subjects on the kernels of one instruction set; `onRow` hears of each at once. */
 export function measureKernels(
   kernels: Kernels,

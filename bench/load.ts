@@ -23,8 +23,12 @@ const TEXT = 'an owl'
 const AIM = 50
 
 /** The entries of the package, and the steps within the smaller one. */
-const ENTRIES = { core: 'bitgen/core, pixels and ids', bitgen: 'bitgen, path and text', steps: 'steps of bitgen/core' }
-type Entry = keyof typeof ENTRIES
+export const ENTRIES = {
+  core: 'bitgen/core, pixels and ids',
+  bitgen: 'bitgen, path and text',
+  steps: 'steps of bitgen/core',
+}
+export type Entry = keyof typeof ENTRIES
 
 /** What a process is to do; decoded pixels [height, width, 3] lie in a file. */
 export interface LoadTask {

@@ -4,26 +4,32 @@
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { errorText, message } from '../src/base/errors.ts'
+import { BUILD } from '../codegen/bundles.ts'
+import { errorText, message, requireThat } from '../src/base/errors.ts'
 import { decodeImage } from '../src/image/decode.ts'
 import { DEFAULT_MODEL, readTrainConfig } from '../src/index.ts'
 import { KERNELS } from '../src/kernels.ts'
 import { loadKernels } from '../src/runtime/load.ts'
 import { Session } from '../src/runtime/session.ts'
 import { command } from './bench.ts'
+import { compareShares, comparisonText, FACTOR, readShares, requireNoneWorse, rowShares } from './compare.ts'
 import { benchEvaluate } from './evaluate.ts'
+import { parseFlags } from './flags.ts'
 import { kernelLine, measureKernels, productsOf } from './kernels.ts'
 import { loadText, measureLoad } from './load.ts'
 import { callLine, measureModel, modelText } from './model.ts'
 import { compilePeaks } from './peak-modules.ts'
 import { measurePeaks } from './peaks.ts'
 import { randomModel } from './random-model.ts'
+import { buildPage } from './page/build.ts'
+import { writeReport } from './report.ts'
 import { measureSizes, requireBounds, sizeText } from './size.ts'
 import { FULL, QUICK } from './timing.ts'
 import { benchConfig, measureTraining, stageText, trainText } from './train.ts'
 import type { Isa } from '../src/abi.ts'
 
 const PICTURE = join(import.meta.dirname, '../models/demo/images/owl.png')
+const REPORT = join(BUILD, 'bench-report.html')
 const peaksFor = async (target: Isa, quick: boolean) =>
   measurePeaks(target, await compilePeaks(target), quick ? QUICK : FULL)
 
@@ -100,11 +106,46 @@ const size = command('size', {
   check: ({ rows }) => requireBounds(rows),
 })
 
+/** `compare BASELINE [NOW]`: without NOW the kernels are measured. */
+async function compare(args: string[]): Promise<void> {
+  const { words, quick } = parseFlags('compare', args, ['quick'], 2)
+  requireThat(words.length > 0, 'bench compare', 'must be given a file of results to compare with')
+  const { target, shares } = readShares(words[0])
+  const measured = async () => {
+    const modules = await loadKernels({ sources: KERNELS, target })
+    const rows = measureKernels(modules, await peaksFor(target, quick), quick ? QUICK : FULL)
+    return { target, shares: rowShares(rows) }
+  }
+  const now = words.length > 1 ? readShares(words[1]) : await measured()
+  requireThat(now.target === target, 'bench compare', `both runs must be of one target, ${target}`, now.target)
+  const rows = compareShares(shares, now.shares)
+  console.log(
+    `share of the peak of its own run, before and now; must reach ${FACTOR} of what it was\n${comparisonText(rows)}`,
+  )
+  requireNoneWorse(rows)
+}
+
+async function report(args: string[]): Promise<void> {
+  const { out = REPORT } = parseFlags('report', args, ['out'])
+  writeReport(out)
+  console.log(`written to ${out}`)
+}
+
+async function page(args: string[]): Promise<void> {
+  const { out } = parseFlags('page', args, ['out'])
+  requireThat(out !== undefined, 'bench page', '--out must name a folder')
+  await buildPage(out)
+  console.log(`written to ${out}: serve it as it is`)
+}
+
 const BENCHES: Record<string, (args: string[]) => Promise<void>> = {
+  compare,
   evaluate: benchEvaluate,
   kernels,
   load,
   model,
+  page,
+  report,
   size,
   train,
 }

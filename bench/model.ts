@@ -8,7 +8,7 @@ import { EOS } from '../src/text/vocabulary.ts'
 import type { Session } from '../src/runtime/session.ts'
 import type { Peaks } from './peaks.ts'
 import { products, profiled, profileLines, type ProfileRow } from './profile.ts'
-import { timeCalls, type CallTimes, type Effort } from './timing.ts'
+import { timeCalls, timerResolution, type CallTimes, type Effort } from './timing.ts'
 
 /** One thing that a model does. */
 export interface CallRow extends CallTimes {
@@ -26,6 +26,7 @@ export interface ModelFigures {
     gmacs: number
     /** Time that its products would take at the peaks of this machine, over the median. */
     share: number
+    /** Empty where the timer is too coarse for single kernels. */
     split: ProfileRow[]
     /** Runs of the split. */
     runs: number
@@ -39,6 +40,8 @@ const TEXT = [EOS, 281, 39610, EOS]
 /** Entries that the memory holds when it is asked. */
 const TAUGHT = 32
 const PROFILED = 20
+/** ms: a timer that tells kernels apart. */
+const FINE = 0.001
 
 export interface ModelOptions {
   peaks: Peaks
@@ -105,7 +108,7 @@ export async function measureModel(session: Session, options: ModelOptions): Pro
       macs: macs / PROFILED,
       gmacs: macs / PROFILED / median / 1e6,
       share: leastMs / PROFILED / median,
-      split,
+      split: timerResolution() < FINE ? split : [],
       runs: PROFILED,
     },
     memory: { promised: executor.memoryUse.total, wasm: executor.kernels.memory.buffer.byteLength },
