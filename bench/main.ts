@@ -18,10 +18,8 @@ import { parseFlags } from './flags.ts'
 import { kernelLine, measureKernels, productsOf } from './kernels.ts'
 import { loadText, measureLoad } from './load.ts'
 import { callLine, measureModel, modelText } from './model.ts'
-import { compilePeaks } from './peak-modules.ts'
-import { measurePeaks } from './peaks.ts'
+import { measurePeaks, type Peaks } from './peaks.ts'
 import { randomModel } from './random-model.ts'
-import { buildPage } from './page/build.ts'
 import { writeReport } from './report.ts'
 import { measureSizes, requireBounds, sizeText } from './size.ts'
 import { FULL, QUICK } from './timing.ts'
@@ -30,8 +28,11 @@ import type { Isa } from '../src/abi.ts'
 
 const PICTURE = join(import.meta.dirname, '../models/demo/images/owl.png')
 const REPORT = join(BUILD, 'bench-report.html')
-const peaksFor = async (target: Isa, quick: boolean) =>
-  measurePeaks(target, await compilePeaks(target), quick ? QUICK : FULL)
+/** The compiler, which is slow to load, is not loaded by benches that need no peaks. */
+async function peaksFor(target: Isa, quick: boolean): Promise<Peaks> {
+  const { compilePeaks } = await import('./peak-modules.ts')
+  return measurePeaks(target, await compilePeaks(target), quick ? QUICK : FULL)
+}
 
 const kernels = command('kernels', {
   flags: [],
@@ -134,6 +135,7 @@ async function report(args: string[]): Promise<void> {
 async function page(args: string[]): Promise<void> {
   const { out } = parseFlags('page', args, ['out'])
   requireThat(out !== undefined, 'bench page', '--out must name a folder')
+  const { buildPage } = await import('./page/build.ts')
   await buildPage(out)
   console.log(`written to ${out}: serve it as it is`)
 }

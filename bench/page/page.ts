@@ -2,11 +2,12 @@
  * The page of the benchmark: starts the worker, shows what it measures as it comes, and offers the results of each
  * target as a file of the shape that bench/results has.
  */
+import { ISAS } from '../../src/abi.ts'
 import type { KernelRow } from '../kernels.ts'
 import type { Machine } from '../machine.ts'
 import type { CallRow } from '../model.ts'
 import type { Results } from '../results.ts'
-import type { Message } from './worker.ts'
+import type { Message, Task } from './worker.ts'
 
 /** Of the source tree that the page was built from; set by build.ts. */
 declare const COMMIT: string | null
@@ -111,7 +112,10 @@ function run(): void {
   progress.hidden = false
   progress.value = 0
   state.textContent = 'Loading'
-  worker.postMessage({ quick: quick.checked })
+  // `?target=simd128` measures that one alone.
+  const asked = new URLSearchParams(location.search).getAll('target')
+  const targets = [...ISAS].reverse().filter((isa) => asked.length === 0 || asked.includes(isa))
+  worker.postMessage({ quick: quick.checked, targets } satisfies Task)
 }
 
 const { engine, cores, memory } = machine()

@@ -1,8 +1,8 @@
 /**
  * The benches of the page, in a worker so that the page stays responsive: kernels and a whole model on every instruction
- * set that works here. Answers one message, { quick }, with rows as they come and results at the end.
+ * set asked for that works here. Answers one message, { quick, targets }, with rows as they come and results at the end.
  */
-import { ISAS, type Isa } from '../../src/abi.ts'
+import type { Isa } from '../../src/abi.ts'
 import { errorText } from '../../src/base/errors.ts'
 import { KERNELS } from '../../src/kernels.ts'
 import { KernelError, loadKernels } from '../../src/runtime/load.ts'
@@ -11,6 +11,11 @@ import { countRows, measureKernels, type KernelRow } from '../kernels.ts'
 import { measureModel, type CallRow, type ModelFigures } from '../model.ts'
 import { measurePeaks } from '../peaks.ts'
 import { FULL, QUICK } from '../timing.ts'
+
+export interface Task {
+  quick: boolean
+  targets: readonly Isa[]
+}
 
 /** What the page gets; `share` is how much of a target is done. */
 export type Message =
@@ -43,8 +48,8 @@ async function measure(target: Isa, quick: boolean): Promise<void> {
   send({ kind: 'measured', target, peaks: Object.fromEntries(peaks.best), rows, model })
 }
 
-addEventListener('message', async ({ data }: MessageEvent<{ quick: boolean }>) => {
-  for (const target of [...ISAS].reverse()) {
+addEventListener('message', async ({ data }: MessageEvent<Task>) => {
+  for (const target of data.targets) {
     try {
       await measure(target, data.quick)
     } catch (error) {
