@@ -17,11 +17,12 @@ const [entry, json] = process.argv.slice(2)
 const task: LoadTask = JSON.parse(json)
 const script = (name: string) => import(new URL(`./${name}.js`, import.meta.url).href)
 
-if (entry === 'bitgen') {
+if (entry === 'packages') {
   await import('sharp')
   lap('import sharp')
   await import('gpt-tokenizer/encoding/r50k_base')
   lap('import gpt-tokenizer')
+} else if (entry === 'bitgen') {
   const { BitGen } = (await script('index')) as typeof import('../src/index.ts')
   lap('import bitgen')
   const model = await BitGen.load(task.model, { target: task.target })

@@ -22,10 +22,11 @@ const TEXT = 'an owl'
 /** ms, of `bitgen/core` on one desktop core. */
 const AIM = 50
 
-/** The entries of the package, and the steps within the smaller one. */
+/** The entries of the package, the packages that the larger one loads, and the steps within the smaller one. */
 export const ENTRIES = {
   core: 'bitgen/core, pixels and ids',
   bitgen: 'bitgen, path and text',
+  packages: 'packages of bitgen, alone',
   steps: 'steps of bitgen/core',
 }
 export type Entry = keyof typeof ENTRIES
@@ -97,7 +98,7 @@ function figuresOf(starts: readonly ColdStart[]): EntryFigures {
 export async function measureLoad(target: Isa, options: { model?: string; quick: boolean }): Promise<LoadFigures> {
   const task = await prepare(target, options.model)
   const processes = options.quick ? 2 : 12
-  const starts: Record<Entry, ColdStart[]> = { core: [], bitgen: [], steps: [] }
+  const starts: Record<Entry, ColdStart[]> = { core: [], bitgen: [], packages: [], steps: [] }
   for (let i = 0; i <= processes; i++) {
     for (const entry of Object.keys(ENTRIES) as Entry[]) {
       const start = await coldStart(entry, task)
@@ -105,8 +106,8 @@ export async function measureLoad(target: Isa, options: { model?: string; quick:
       if (i > 0) starts[entry].push(start)
     }
   }
-  const { core, bitgen, steps } = starts
-  return { processes, entries: { core: figuresOf(core), bitgen: figuresOf(bitgen), steps: figuresOf(steps) } }
+  const entries = Object.entries(starts).map(([entry, of]) => [entry, figuresOf(of)])
+  return { processes, entries: Object.fromEntries(entries) as LoadFigures['entries'] }
 }
 
 export function loadText({ processes, entries }: LoadFigures): string {
