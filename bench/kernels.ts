@@ -12,7 +12,7 @@ type Sizes = [M: number, K: number, N: number]
 /** Places `count` elements in memory, filled with harmless values, and returns the address. */
 type Place = (dtype: 'f32' | 'i32' | 'i8' | 'u8', count: number) => number
 
-interface Subject {
+export interface Subject {
   family: string
   sizes: Sizes[]
   /** Arguments; the kernel is measured as the call that a plan would make. */
@@ -52,7 +52,7 @@ const FLOAT: Sizes[] = [
 const f32Peak = (isa: Isa, { deterministic }: KernelEntry) =>
   isa === 'scalar' ? 'f32 mul+add' : deterministic ? 'f32x4 mul+add' : 'f32x4 madd'
 
-const SUBJECTS: Subject[] = [
+export const SUBJECTS: Subject[] = [
   {
     family: 'matmul_nt__i8_t2',
     sizes: LINEAR,
@@ -146,38 +146,49 @@ export function countRows({ manifest }: Kernels): number {
   return SUBJECTS.reduce((sum, { family, sizes }) => sum + sizes.length * entries(family), 0)
 }
 
+/** Measures one kernel at one shape, and looks at its peak again. */
+export function measure(
+  kernels: Kernels,
+  { args, bytes, peak }: Subject,
+  entry: KernelEntry,
+  sizes: Sizes,
+  peaks: Peaks,
+  effort: Effort,
+): KernelRow {
+  const target = kernels.manifest.isa
+  const given = args(placer(kernels), ...sizes)
+  const kernel = kernels.function(entry)
+  const seconds = secondsPerCall(() => kernel(...given), effort)
+  const [M, K, N] = sizes
+  const name = peak?.(target, entry) ?? COPY
+  return {
+    name: entry.name,
+    target,
+    shape: { M, K, N },
+    rate: (bytes?.(...sizes) ?? M * K * N) / seconds.min / 1e9,
+    unit: bytes ? 'GB/s' : 'GMAC/s',
+    peak: { name, rate: peaks.measure(name, AGAIN) },
+    seconds,
+  }
+}
+
 /** Measures all subjects on the kernels of one instruction set; `onRow` hears of each at once. */
 export function measureKernels(
   kernels: Kernels,
   peaks: Peaks,
   effort: Effort,
-  onRow: (row: KernelRow) => void = () => {},
+  onRow: (row: KernelRow) => void,
 ): KernelRow[] {
-  const target = kernels.manifest.isa
-  const rows = SUBJECTS.flatMap(({ family, sizes, args, bytes, peak }) => {
-    const entries = kernels.manifest.kernels.filter((entry) => entry.family === family)
-    return entries.flatMap((entry) =>
-      sizes.map((shape): KernelRow => {
-        const given = args(placer(kernels), ...shape)
-        const kernel = kernels.function(entry)
-        const seconds = secondsPerCall(() => kernel(...given), effort)
-        const [M, K, N] = shape
-        const name = peak?.(target, entry) ?? COPY
-        const rate = (bytes?.(...shape) ?? M * K * N) / seconds.min / 1e9
-        const row: KernelRow = {
-          name: entry.name,
-          target,
-          shape: { M, K, N },
-          rate,
-          unit: bytes ? 'GB/s' : 'GMAC/s',
-          peak: { name, rate: peaks.measure(name, AGAIN) },
-          seconds,
-        }
+  const rows: KernelRow[] = []
+  for (const subject of SUBJECTS) {
+    for (const entry of kernels.manifest.kernels.filter(({ family }) => family === subject.family)) {
+      for (const sizes of subject.sizes) {
+        const row = measure(kernels, subject, entry, sizes, peaks, effort)
+        rows.push(row)
         onRow(row)
-        return row
-      }),
-    )
-  })
+      }
+    }
+  }
   // The peaks that a later look found better hold for all.
   return rows.map((row) => ({ ...row, peak: { ...row.peak, rate: peaks.best.get(row.peak.name)! } }))
 }

@@ -18,7 +18,7 @@ import { parseFlags } from './flags.ts'
 import { kernelLine, measureKernels, productsOf } from './kernels.ts'
 import { loadText, measureLoad } from './load.ts'
 import { callLine, measureModel, modelText } from './model.ts'
-import { measurePeaks, type Peaks } from './peaks.ts'
+import type { Peaks } from './peaks.ts'
 import { randomModel } from './random-model.ts'
 import { writeReport } from './report.ts'
 import { measureSizes, requireBounds, sizeText } from './size.ts'
@@ -30,8 +30,8 @@ const PICTURE = join(import.meta.dirname, '../models/demo/images/owl.png')
 const REPORT = join(BUILD, 'bench-report.html')
 /** The compiler, which is slow to load, is not loaded by benches that need no peaks. */
 async function peaksFor(target: Isa, quick: boolean): Promise<Peaks> {
-  const { compilePeaks } = await import('./peak-modules.ts')
-  return measurePeaks(target, await compilePeaks(target), quick ? QUICK : FULL)
+  const { measurePeaks } = await import('./peak-modules.ts')
+  return measurePeaks(target, quick ? QUICK : FULL)
 }
 
 const kernels = command('kernels', {
@@ -114,7 +114,9 @@ async function compare(args: string[]): Promise<void> {
   const { target, shares } = readShares(words[0])
   const measured = async () => {
     const modules = await loadKernels({ sources: KERNELS, target })
-    const rows = measureKernels(modules, await peaksFor(target, quick), quick ? QUICK : FULL)
+    const rows = measureKernels(modules, await peaksFor(target, quick), quick ? QUICK : FULL, (row) =>
+      console.log(kernelLine(row)),
+    )
     return { target, shares: rowShares(rows) }
   }
   const now = words.length > 1 ? readShares(words[1]) : await measured()

@@ -2,7 +2,13 @@
 import type { Isa } from '../src/abi.ts'
 import { compile } from '../codegen/compile.ts'
 import { each } from '../codegen/text.ts'
-import { CHAINS, COPY_BYTES, peaksOf, type Peak } from './peaks.ts'
+import { CHAINS, COPY_BYTES, measurePeaksOf, peaksOf, type Peak, type Peaks } from './peaks.ts'
+import type { Effort } from './timing.ts'
+
+/** Compiles and measures the peaks of an instruction set. */
+export async function measurePeaks(isa: Isa, effort: Effort): Promise<Peaks> {
+  return measurePeaksOf(isa, await compilePeaks(isa), effort)
+}
 
 export async function compilePeaks(isa: Isa): Promise<Uint8Array<ArrayBuffer>> {
   const { wasm } = await compile(isa, new Map([['entry.ts', source(isa)]]))

@@ -57,7 +57,7 @@ export interface Peaks {
 }
 
 /** Measures the peaks of an instruction set, from its module. */
-export async function measurePeaks(isa: Isa, wasm: BufferSource, effort: Effort): Promise<Peaks> {
+export async function measurePeaksOf(isa: Isa, wasm: BufferSource, effort: Effort): Promise<Peaks> {
   const { instance } = await WebAssembly.instantiate(wasm, {})
   const exports = instance.exports as Record<string, (n: number) => void>
   const best = new Map<string, number>()

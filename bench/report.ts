@@ -4,6 +4,7 @@
  */
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { ISAS } from '../src/abi.ts'
 import { escape } from '../src/base/html.ts'
 import { REPORT_STYLE } from '../src/train/report-style.ts'
 import { ENTRIES, type Entry } from './load.ts'
@@ -17,7 +18,7 @@ const SMALL = 0.01
 
 /** Writes the page. Throws where the folder has a file that is none of results. */
 export function writeReport(path: string): void {
-  const files = readdirSync(RESULTS).filter((file) => file.endsWith('.json'))
+  const files = readdirSync(RESULTS).filter((file) => ISAS.some((isa) => file.endsWith(`-${isa}.json`)))
   const all = files.map((file) => readResults(join(RESULTS, file)))
   mkdirSync(dirname(path), { recursive: true })
   writeFileSync(path, reportPage(all))

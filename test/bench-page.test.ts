@@ -13,12 +13,13 @@ import * as assert from 'uvu/assert'
 import { sharesOf } from '../bench/compare.ts'
 import { buildPage } from '../bench/page/build.ts'
 import { readResults } from '../bench/results.ts'
-import { FLAGS, findBrowser } from './support/browser.ts'
+import { findChromium } from './support/find-browser.ts'
 
 const TYPES: Record<string, string> = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css' }
 const LIMIT_MS = 240_000
 
-const executablePath = findBrowser()
+const executablePath = findChromium()
+if (!executablePath) console.log('skipped: no chromium or google-chrome on PATH, and no CHROME')
 const check = executablePath ? test : test.skip
 
 check('the page measures a target and gives its results', async () => {
@@ -34,7 +35,7 @@ check('the page measures a target and gives its results', async () => {
     }
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const browser = await chromium.launch({ executablePath, args: FLAGS })
+  const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'] })
   try {
     const page = await browser.newPage()
     const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`

@@ -6,7 +6,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
 import { build } from 'esbuild'
 import { chromium } from 'playwright-core'
 import { test } from 'uvu'
@@ -15,7 +15,6 @@ import { CORE } from '../codegen/bundles.ts'
 import type { Isa } from '../src/abi.ts'
 import { BitGen, DEFAULT_MODEL } from '../src/index.ts'
 import { encodeText } from '../src/text/tokenizer.ts'
-import { FLAGS, findBrowser } from './support/browser.ts'
 import { microModel } from './support/micro-model.ts'
 
 const ROOT = join(import.meta.dirname, '..')
@@ -34,6 +33,13 @@ interface PageResult {
   progress: [loaded: number, total: number]
   text: number[]
   image: number[]
+}
+
+function findBrowser(): string | undefined {
+  const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']
+  const folders = (process.env.PATH ?? '').split(delimiter)
+  const candidates = [process.env.CHROME ?? '', ...names.flatMap((name) => folders.map((folder) => join(folder, name)))]
+  return candidates.find((path) => path !== '' && existsSync(path))
 }
 
 /** Serves files from memory and the built kernels; resolves `posted` with what the page sends. */
@@ -66,10 +72,12 @@ async function bundledCore(): Promise<Uint8Array> {
 }
 
 const browserPath = findBrowser()
+if (!browserPath) console.log('skipped: no chromium, chromium-browser or google-chrome on PATH, and no CHROME')
 
 /** What the page does, and what its console said that is no information. */
 async function visit(executablePath: string, address: string, results: Promise<string>) {
-  const browser = await chromium.launch({ executablePath, args: FLAGS })
+  const flags = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-component-update']
+  const browser = await chromium.launch({ executablePath, args: [...flags, '--disable-background-networking'] })
   const complaints: string[] = []
   try {
     const page = await browser.newPage()

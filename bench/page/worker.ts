@@ -9,7 +9,7 @@ import { KernelError, loadKernels } from '../../src/runtime/load.ts'
 import { Session } from '../../src/runtime/session.ts'
 import { countRows, measureKernels, type KernelRow } from '../kernels.ts'
 import { measureModel, type CallRow, type ModelFigures } from '../model.ts'
-import { measurePeaks } from '../peaks.ts'
+import { measurePeaksOf } from '../peaks.ts'
 import { FULL, QUICK } from '../timing.ts'
 
 export interface Task {
@@ -39,7 +39,7 @@ async function measure(target: Isa, quick: boolean): Promise<void> {
   const effort = quick ? QUICK : FULL
   const kernels = await loadKernels({ sources: KERNELS, target })
   send({ kind: 'target', target })
-  const peaks = await measurePeaks(target, await bytesOf(`peaks-${target}.wasm`), effort)
+  const peaks = await measurePeaksOf(target, await bytesOf(`peaks-${target}.wasm`), effort)
   const all = countRows(kernels)
   let done = 0
   const rows = measureKernels(kernels, peaks, effort, (row) => send({ kind: 'kernel', row, share: ++done / all }))
