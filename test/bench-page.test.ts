@@ -35,7 +35,10 @@ check('the page measures a target and gives its results', async () => {
     }
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'] })
+  const browser = await chromium.launch({
+    executablePath,
+    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'],
+  })
   try {
     const page = await browser.newPage()
     const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
