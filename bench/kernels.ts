@@ -70,7 +70,7 @@ const SUBJECTS: Subject[] = [
   },
   {
     family: 'matmul_nt__f32',
-    sizes: FLOAT,
+    sizes: [...FLOAT, [1, 128, 4836]],
     args: (place, M, K, N) => [place('f32', M * K), place('f32', N * K), 0, ...tail(place, M * N, N * K, M, K, N)],
     peak: f32Peak,
   },
