@@ -4,7 +4,7 @@
  * by row because there it streams from memory. 80 to 95 % of the multipliers' peak; the packing of TN is the rest.
  */
 import { TN_PANEL_ROWS, TN_ROWS } from '../../src/abi.ts'
-import { fullTile, gemmPanel, gemmTile, gemmTileScalar } from './gemm.ts'
+import { gemmPanel, gemmTile, gemmTileScalar } from './gemm.ts'
 import { each } from '../text.ts'
 
 /** Bytes from panel to panel of a TN block. */
@@ -104,12 +104,13 @@ function single_row(xAt: usize, wAt: usize, biasAt: usize, yAt: usize, K: i32, N
 }`
 }
 
-/** Source of one module of products; `name` makes the exports from the family. */
-export function matmulF32(vector: boolean, madd: boolean, name: (family: string) => string): string {
-  const full = fullTile(madd)
+/**
+ * Source of one module of products; `name` makes the exports from the family, `full` is the rows of a full tile.
+ */
+export function matmulF32(vector: boolean, madd: boolean, name: (family: string) => string, full: number): string {
   // Training has no products of one row.
   const single = vector && !madd
-  const sizes = vector ? [full, 3, 1] : [1]
+  const sizes = vector ? [full, 3, 1].filter((rows, i) => i === 0 || rows < full) : [1]
   const tiles = vector
     ? sizes.flatMap((rows) => [gemmTile(rows, 'rows', madd), gemmTile(rows, 'columns', madd)])
     : [gemmTileScalar('rows'), gemmTileScalar('columns')]
