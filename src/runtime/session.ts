@@ -10,6 +10,7 @@ import type { Tensor } from '../io/safetensors.ts'
 import { batchIds, EOS, VOCABULARY, VocabularyMap } from '../text/vocabulary.ts'
 import { Decoder } from './decoder.ts'
 import { Executor, type MemoryUse } from './execute.ts'
+import type { Trial } from './kernels.ts'
 import { loadKernels, type KernelOptions } from './load.ts'
 import type { MemoryOptions } from './memory.ts'
 import { resizeImage, writePixels } from './preprocess.ts'
@@ -44,6 +45,9 @@ export interface ModelInfo {
   parameters: Record<string, number>
   memory: MemoryUse
   isa: Isa
+  /** Variants of kernels that were timed against each other at load, and those that this engine gets wrong. */
+  trials: readonly Trial[]
+  struckOut: ReadonlyMap<string, string>
   /** The digests of the file were compared; false in pages without TLS, whose engines cannot. */
   verified: boolean
   manifest: ModelManifest
