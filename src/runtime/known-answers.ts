@@ -96,7 +96,7 @@ function answersOf(answers: readonly KnownAnswer[], families: ReadonlySet<string
 }
 
 /**
- * Why `entry` does not give an answer, in words; undefined where it does. Deterministic kernels must give its bits,
+ * Why a kernel does not give an answer, in words; undefined where it does. Deterministic kernels must give its bits,
  * others come close to `want`.
  */
 function failureOf(
@@ -110,9 +110,9 @@ function failureOf(
     const right = entry.deterministic
       ? digest === answer.digest
       : floats(kernels, answer).every((got, i) => close(got, want[i]))
-    return right ? undefined : `wrong result of ${entry.name}`
+    return right ? undefined : 'wrong result'
   } catch (error) {
-    return `${entry.name}: ${String(error)}`
+    return String(error)
   }
 }
 

@@ -8,11 +8,11 @@ import { clearAnswers, prepareAnswer } from './known-answers.ts'
 import type { Kernels, Trial } from './kernels.ts'
 
 /** Milliseconds of all trials of a module together. */
-const TRIAL_MS = 8
+const TRIAL_MS = 12
 /** Turns that each variant has. */
-const TURNS = 4
-/** How much faster a variant must be than the one that the target prefers: trials this short err by some per cent. */
-const CLEARLY = 1.1
+const TURNS = 6
+/** How much faster a variant must be than the one that the target prefers: of one only the first compiler tier may be seen. */
+const CLEARLY = 1.25
 
 /** What was chosen, by the hash of the module: a process that loads it again does not try again. */
 const known = new Map<string, Map<string, Trial>>()
