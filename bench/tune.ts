@@ -30,8 +30,8 @@ const CLEARLY = 1.03
 interface Candidate {
   tile: string
   kernels: Kernels
-  /** Best share of the peak, by shape. */
-  shares: Map<string, number>
+  /** Best GMAC/s by shape, and the peak that they are held against. */
+  best: Map<string, { gmacs: number; peak: string }>
 }
 
 const withHeight = (tile: string, rows: number) => tile.replace(/^m\d+/, `m${rows}`)
@@ -42,24 +42,29 @@ async function candidate(isa: Isa, variant: Variant, tile: string): Promise<Cand
   const { files, kernels } = emitKernels(isa, () => '', [], [row])
   const { wasm, heapBase } = await compile(isa, files)
   const manifest: Manifest = { isa, heapBase, sha256: '', kernels, answers: [] }
-  return { tile, kernels: await instantiate(wasm, manifest), shares: new Map() }
+  return { tile, kernels: await instantiate(wasm, manifest), best: new Map() }
 }
 
 /** One turn of a candidate: all its products at all shapes. */
-function takeTurn({ kernels, shares }: Candidate, peaks: Peaks): void {
+function takeTurn({ kernels, best }: Candidate, peaks: Peaks): void {
   for (const entry of kernels.manifest.kernels) {
     const subject = SUBJECTS.find(({ family }) => family === entry.family)!
     for (const sizes of subject.sizes.filter(([M]) => M >= LEAST_ROWS)) {
       const key = `${entry.family} ${sizes}`
-      const { share } = measure(kernels, subject, entry, sizes, peaks, QUICK)
-      shares.set(key, Math.max(share!, shares.get(key) ?? 0))
+      const { gmacs, peak } = measure(kernels, subject, entry, sizes, peaks, QUICK)
+      best.set(key, { gmacs: Math.max(gmacs!, best.get(key)?.gmacs ?? 0), peak: peak! })
     }
   }
 }
 
+/** Shares of the best peaks of the whole run: of that of a moment, another process may have taken half. */
+function sharesOf({ best }: Candidate, peaks: Peaks): number[] {
+  return [...best.values()].map(({ gmacs, peak }) => gmacs / peaks.best.get(peak)!)
+}
+
 /** Geometric mean: what a whole model gains, whatever its shapes. */
-function meanShare({ shares }: Candidate): number {
-  return Math.exp([...shares.values()].reduce((sum, share) => sum + Math.log(share), 0) / shares.size)
+function meanOf(shares: readonly number[]): number {
+  return Math.exp(shares.reduce((sum, share) => sum + Math.log(share), 0) / shares.length)
 }
 
 /** The best tile of a variant; prints what each reached. */
@@ -73,16 +78,18 @@ async function tuneVariant(
   const candidates: Candidate[] = []
   for (const tile of tiles) candidates.push(await candidate(isa, variant, tile))
   for (let turn = 0; turn < turns; turn++) for (const one of candidates) takeTurn(one, peaks)
-  const present = candidates.find(({ tile }) => tile === variant.tile)
-  const best = candidates.reduce((best, one) => (meanShare(one) > meanShare(best) ? one : best))
-  const winner = present && meanShare(best) < CLEARLY * meanShare(present) ? present : best
+  const results = candidates.map((one) => {
+    const shares = sharesOf(one, peaks)
+    return { tile: one.tile, shares, mean: meanOf(shares) }
+  })
+  const present = results.find(({ tile }) => tile === variant.tile)
+  const best = results.reduce((best, one) => (one.mean > best.mean ? one : best))
+  const winner = present && best.mean < CLEARLY * present.mean ? present : best
   console.log(`  ${variant.template}`)
-  for (const one of candidates) {
-    const shares = [...one.shares.values()].map((share) => `${Math.round(100 * share)}`.padStart(4)).join('')
+  for (const one of results) {
+    const shares = one.shares.map((share) => `${Math.round(100 * share)}`.padStart(4)).join('')
     const notes = [one === present ? 'present' : '', one === winner ? 'best' : ''].filter((note) => note !== '')
-    console.log(
-      `    ${one.tile.padEnd(8)}${(100 * meanShare(one)).toFixed(1).padStart(6)} %${shares}  ${notes.join(', ')}`,
-    )
+    console.log(`    ${one.tile.padEnd(8)}${(100 * one.mean).toFixed(1).padStart(6)} %${shares}  ${notes.join(', ')}`)
   }
   return winner.tile
 }

@@ -4,6 +4,7 @@
  * by row because there it streams from memory. 80 to 95 % of the multipliers' peak; the packing of TN is the rest.
  */
 import { TN_PANEL_ROWS, TN_ROWS } from '../../src/abi.ts'
+import { int8Rows } from './int8_rows.ts'
 import { gemmPanel, gemmTile, gemmTileScalar } from './gemm.ts'
 import { each } from '../text.ts'
 
@@ -108,7 +109,7 @@ function single_row(xAt: usize, wAt: usize, biasAt: usize, yAt: usize, K: i32, N
  * Source of one module of products; `name` makes the exports from the family, `full` is the rows of a full tile.
  */
 export function matmulF32(vector: boolean, madd: boolean, name: (family: string) => string, full: number): string {
-  // Training has no products of one row.
+  // Training has no products of one row, and none with int8 weights.
   const single = vector && !madd
   const sizes = vector ? [full, 3, 1].filter((rows, i) => i === 0 || rows < full) : [1]
   const tiles = vector
@@ -250,5 +251,5 @@ export function ${name('matmul_nn__t2')}(dyAt: usize, packedAt: usize, gammaAt: 
   }
   multiply(dyAt, scratchAt, 0, dxAt, M, N, K)
 }
-`
+${madd ? '' : int8Rows(vector, name)}`
 }
