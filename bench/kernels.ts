@@ -17,6 +17,8 @@ export interface Subject {
   sizes: Sizes[]
   /** Arguments; the kernel is measured as the call that a plan would make. */
   args: (place: Place, ...sizes: Sizes) => number[]
+  /** Multiply-accumulates; default: M * K * N. */
+  macs?: (...sizes: Sizes) => number
   /** Peak that the kernel is held against, by instruction set and determinism; absent: bound by memory. */
   peak?: (isa: Isa, entry: KernelEntry) => string
   /** Bytes read and written, where there is no peak. */
@@ -38,6 +40,7 @@ export interface KernelRow {
 }
 
 const LINEAR: Sizes[] = [
+  [17, 128, 256],
   [60, 128, 128],
   [60, 256, 128],
   [240, 768, 768],
@@ -47,6 +50,12 @@ const FLOAT: Sizes[] = [
   [60, 256, 128],
   [256, 432, 96],
   [2048, 128, 128],
+]
+
+/** Tokens, channels and heads in place of M, K and N. */
+const ATTENTION: Sizes[] = [
+  [17, 128, 4],
+  [257, 128, 4],
 ]
 
 const f32Peak = (isa: Isa, { deterministic }: KernelEntry) =>
@@ -65,8 +74,43 @@ export const SUBJECTS: Subject[] = [
   },
   {
     family: 'matmul_nt__f32',
-    sizes: FLOAT,
+    sizes: [...FLOAT, [1, 128, 4836]],
     args: (place, M, K, N) => [place('f32', M * K), place('f32', N * K), 0, ...tail(place, M * N, N * K, M, K, N)],
+    peak: f32Peak,
+  },
+  {
+    family: 'matmul_nt__f32_i8',
+    sizes: [
+      [60, 256, 128],
+      [1, 128, 4836],
+      [1, 128, 50257],
+    ],
+    args(place, M, K, N) {
+      const operands = [place('f32', M * K), place('i8', N * K), place('f32', N), 0]
+      return [...operands, ...tail(place, M * N, N * K, M, K, N)]
+    },
+    peak: f32Peak,
+  },
+  {
+    family: 'attention__f32',
+    sizes: ATTENTION,
+    args(place, T, C, heads) {
+      const operands = [place('f32', T * C), place('f32', T * C), place('f32', T * C), 0, place('f32', T * C)]
+      return [...operands, place('f32', T * T), place('f32', (T * C) / heads), 1, T, T, C, heads, 0]
+    },
+    macs: (T, C) => 2 * T * T * C,
+    peak: f32Peak,
+  },
+  {
+    family: 'attention_grad__f32',
+    sizes: ATTENTION,
+    args(place, T, C, heads) {
+      const operands = Array.from({ length: 4 }, () => place('f32', T * C))
+      const gradients = Array.from({ length: 3 }, () => place('f32', T * C))
+      const scratch = [place('f32', T * T), place('f32', T * T), place('f32', (T * C) / heads)]
+      return [...operands, 0, ...gradients, ...scratch, 1, T, T, C, heads, 0]
+    },
+    macs: (T, C) => 5 * T * T * C,
     peak: f32Peak,
   },
   {
@@ -149,7 +193,7 @@ export function countRows({ manifest }: Kernels): number {
 /** Measures one kernel at one shape, and looks at its peak again. */
 export function measure(
   kernels: Kernels,
-  { args, bytes, peak }: Subject,
+  { args, bytes, macs, peak }: Subject,
   entry: KernelEntry,
   sizes: Sizes,
   peaks: Peaks,
@@ -165,7 +209,7 @@ export function measure(
     name: entry.name,
     target,
     shape: { M, K, N },
-    rate: (bytes?.(...sizes) ?? M * K * N) / seconds.min / 1e9,
+    rate: (bytes?.(...sizes) ?? macs?.(...sizes) ?? M * K * N) / seconds.min / 1e9,
     unit: bytes ? 'GB/s' : 'GMAC/s',
     peak: { name, rate: peaks.measure(name, AGAIN) },
     seconds,

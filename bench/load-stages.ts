@@ -8,11 +8,13 @@ import { sha256 } from '../src/io/digest.ts'
 import { readModelFile } from '../src/io/model-file.ts'
 import { KERNELS } from '../src/kernels.ts'
 import { Executor } from '../src/runtime/execute.ts'
+import { int8Plans } from '../src/runtime/int8.ts'
 import { Kernels } from '../src/runtime/kernels.ts'
 import { checkAnswers } from '../src/runtime/known-answers.ts'
 import { resizeImage, writePixels } from '../src/runtime/preprocess.ts'
+import { chooseVariants } from '../src/runtime/trial.ts'
 import { verify } from '../src/runtime/verify.ts'
-import { layOutWeights, WEIGHT_DECODING } from '../src/runtime/weights.ts'
+import { layOutWeights } from '../src/runtime/weights.ts'
 import { batchIds, VocabularyMap } from '../src/text/vocabulary.ts'
 import type { LoadTask } from './load.ts'
 
@@ -24,7 +26,7 @@ export async function loadInStages(task: LoadTask, picture: Pixels, lap: (name: 
   const bytes = new Uint8Array(await readFile(task.model))
   lap('read the file')
   const file = readModelFile(bytes)
-  const { plans } = file
+  const plans = int8Plans(file)
   lap('parse header, manifest, plans')
   await sha256(bytes)
   lap('digests')
@@ -40,8 +42,10 @@ export async function loadInStages(task: LoadTask, picture: Pixels, lap: (name: 
   const kernels = new Kernels(manifest, await WebAssembly.instantiate(module, {}))
   lap('instantiate')
   const called = plans.flatMap(({ calls }) => calls.map(({ k }) => k))
-  checkAnswers(kernels, new Set([...PREPROCESSING, ...WEIGHT_DECODING, ...called]))
+  checkAnswers(kernels, new Set([...PREPROCESSING, ...called]))
   lap('known answers')
+  chooseVariants(kernels, new Set(called))
+  lap('trial of variants')
   for (const plan of plans) verify(plan, manifest)
   lap('verify the plans')
   const executor = new Executor(kernels, plans)

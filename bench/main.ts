@@ -26,6 +26,7 @@ import { measureSizes, requireBounds, sizeText } from './size.ts'
 import { benchStandalone } from './standalone.ts'
 import { FULL, QUICK } from './timing.ts'
 import { benchConfig, measureTraining, stageText, trainText } from './train.ts'
+import { benchTune } from './tune.ts'
 import type { Isa } from '../src/abi.ts'
 
 const PICTURE = join(import.meta.dirname, '../models/demo/images/owl.png')
@@ -156,6 +157,7 @@ const BENCHES: Record<string, (args: string[]) => Promise<void>> = {
   size,
   standalone: benchStandalone,
   train,
+  tune: benchTune,
 }
 
 const [name, ...args] = process.argv.slice(2)
