@@ -58,8 +58,18 @@ export function drawBars({ title, axis, bars, mark }: BarChart): string {
         insetBottom: 1,
       }),
       Plot.barX(bars, { x: 'value', y: 'label', fill: 'var(--blue)', insetTop: 1, insetBottom: 1 }),
-      Plot.text(bars, { x: end, y: 'label', text: 'text', textAnchor: 'start', dx: 6 }),
       ...(mark === undefined ? [] : [Plot.ruleX([mark], { stroke: 'var(--orange)' })]),
+      // On a ground of its own, as lines cross it.
+      Plot.text(bars, {
+        x: end,
+        y: 'label',
+        text: 'text',
+        textAnchor: 'start',
+        dx: 6,
+        fill: 'var(--text)',
+        stroke: 'var(--card)',
+        strokeWidth: 4,
+      }),
     ],
   })
   return (svg as unknown as Element).outerHTML

@@ -32,7 +32,8 @@ export function reportPage(all: readonly Results[]): string {
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>BitGen: benchmarks</title>
-<style>${REPORT_STYLE}</style>
+<style>${REPORT_STYLE}section { display: grid; gap: 16px; }
+</style>
 </head>
 <body>
 <main>

@@ -106,9 +106,9 @@ export async function measureTraining(
     }
     // Long loops are replaced by the optimising compiler within the first step.
     for (let i = 0; i < (quick ? 1 : 2); i++) next()
-    const steps = quick ? 2 : 10
+    const steps = quick ? 2 : 8
     const ms = summary(Array.from({ length: steps }, next))
-    const watched = quick ? 1 : 3
+    const watched = quick ? 1 : 2
     const start = performance.now()
     const split = await profiled(trainer.executor, peaks, false, () => {
       for (let i = 0; i < watched; i++) next()
