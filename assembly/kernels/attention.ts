@@ -6,6 +6,7 @@
 import { bytes, dot, scaleRow } from '../lib/lanes'
 import { product } from '../lib/product'
 import { exponentials, largest } from '../lib/softmax'
+import { endOf, firstOf } from '../lib/threads'
 
 /** Keys that samples of `lengths` see; all where there are none. */
 function visible(lengthsAt: usize, b: i32, Tk: i32): i32 {
@@ -20,7 +21,7 @@ export function attention__f32(
   lengthsAt: usize,
   yAt: usize,
   pAt: usize,
-  turnedAt: usize,
+  scratchAt: usize,
   B: i32,
   Tq: i32,
   Tk: i32,
@@ -32,24 +33,22 @@ export function attention__f32(
   const row = bytes(C)
   const pRow = bytes(Tk)
   const scale: f32 = 1 / sqrt<f32>(<f32>D)
-  for (let b = 0; b < B; b++) {
+  for (let head = firstOf(B * heads), end = endOf(B * heads); head < end; head++) {
+    const b = head / heads
     const n = visible(lengthsAt, b, Tk)
-    for (let h: usize = 0; h < row; h += bytes(D)) {
-      turn(kAt + h, row, n, D, turnedAt)
-      product(qAt + h, row, 4, turnedAt, bytes(n), pAt, pRow, Tq, n, D)
-      for (let i = 0; i < Tq; i++) {
-        const seen = causal ? min(n, i + 1) : n
-        softmax(pAt + <usize>i * pRow, scale, seen)
-        // A fill is a call out of the module: not for nothing.
-        if (seen < Tk) memory.fill(pAt + <usize>i * pRow + bytes(seen), 0, bytes(Tk - seen))
-      }
-      product(pAt, pRow, 4, vAt + h, row, yAt + h, row, Tq, D, n)
-      pAt += <usize>Tq * pRow
+    const h = bytes((head % heads) * D)
+    const q = <usize>(b * Tq) * row + h
+    const k = <usize>(b * Tk) * row + h
+    const p = pAt + <usize>(head * Tq) * pRow
+    turn(kAt + k, row, n, D, scratchAt)
+    product(qAt + q, row, 4, scratchAt, bytes(n), p, pRow, Tq, n, D)
+    for (let i = 0; i < Tq; i++) {
+      const seen = causal ? min(n, i + 1) : n
+      softmax(p + <usize>i * pRow, scale, seen)
+      // A fill is a call out of the module: not for nothing.
+      if (seen < Tk) memory.fill(p + <usize>i * pRow + bytes(seen), 0, bytes(Tk - seen))
     }
-    qAt += <usize>Tq * row
-    yAt += <usize>Tq * row
-    kAt += <usize>Tk * row
-    vAt += <usize>Tk * row
+    product(p, pRow, 4, vAt + k, row, yAt + q, row, Tq, D, n)
   }
 }
 
@@ -67,8 +66,8 @@ export function attention_grad__f32(
   dqAt: usize,
   dkAt: usize,
   dvAt: usize,
-  turnedAt: usize,
-  dsAt: usize,
+  scratchAt: usize,
+  scratchDsAt: usize,
   B: i32,
   Tq: i32,
   Tk: i32,
@@ -79,28 +78,23 @@ export function attention_grad__f32(
   const row = bytes(C)
   const pRow = bytes(Tk)
   const scale: f32 = 1 / sqrt<f32>(<f32>D)
-  for (let b = 0; b < B; b++) {
+  for (let head = firstOf(B * heads), end = endOf(B * heads); head < end; head++) {
+    const b = head / heads
     const n = visible(lengthsAt, b, Tk)
-    for (let h: usize = 0; h < row; h += bytes(D)) {
-      turn(vAt + h, row, n, D, turnedAt)
-      product(dyAt + h, row, 4, turnedAt, bytes(n), dsAt, pRow, Tq, n, D)
-      for (let i = 0; i < Tq; i++) softmaxGrad(pAt + <usize>i * pRow, dsAt + <usize>i * pRow, scale, n)
-      product(dsAt, pRow, 4, kAt + h, row, dqAt + h, row, Tq, D, n)
-      product(dsAt, 4, pRow, qAt + h, row, dkAt + h, row, n, D, Tq)
-      product(pAt, 4, pRow, dyAt + h, row, dvAt + h, row, n, D, Tq)
-      pAt += <usize>Tq * pRow
+    const h = bytes((head % heads) * D)
+    const q = <usize>(b * Tq) * row + h
+    const k = <usize>(b * Tk) * row + h
+    const p = pAt + <usize>(head * Tq) * pRow
+    turn(vAt + k, row, n, D, scratchAt)
+    product(dyAt + q, row, 4, scratchAt, bytes(n), scratchDsAt, pRow, Tq, n, D)
+    for (let i = 0; i < Tq; i++) softmaxGrad(p + <usize>i * pRow, scratchDsAt + <usize>i * pRow, scale, n)
+    product(scratchDsAt, pRow, 4, kAt + k, row, dqAt + q, row, Tq, D, n)
+    product(scratchDsAt, 4, pRow, qAt + q, row, dkAt + k, row, n, D, Tq)
+    product(p, 4, pRow, dyAt + q, row, dvAt + k, row, n, D, Tq)
+    for (let j = n; j < Tk; j++) {
+      memory.fill(dkAt + k + <usize>j * row, 0, bytes(D))
+      memory.fill(dvAt + k + <usize>j * row, 0, bytes(D))
     }
-    if (n < Tk) {
-      memory.fill(dkAt + <usize>n * row, 0, <usize>(Tk - n) * row)
-      memory.fill(dvAt + <usize>n * row, 0, <usize>(Tk - n) * row)
-    }
-    dyAt += <usize>Tq * row
-    qAt += <usize>Tq * row
-    dqAt += <usize>Tq * row
-    kAt += <usize>Tk * row
-    vAt += <usize>Tk * row
-    dkAt += <usize>Tk * row
-    dvAt += <usize>Tk * row
   }
 }
 

@@ -11,9 +11,9 @@ const WIDEN = 128
 /** Bytes of activations that all outputs pass over. */
 const CACHED_BYTES = 131072
 
+/** Sums of a tile, 6 x 16 i32 at most, lie in scratch. */
 const HEAD = `
-const SUMS = memory.data(6 * 16 * 4, 16)
-const OUT = memory.data(16 * 4, 16)
+import { endOf, firstOf, scratch as SUMS } from '../lib/threads'
 const MASK = memory.data<u8>([3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3], 16)
 `
 
@@ -133,11 +133,12 @@ export function ${name('matmul_nt__i8_t2')}(${PARAMETERS}): void {
   const blocks = (K + 7) >> 3
   const stride = <usize>((K + 15) & ~15)
   const blockRow = <usize>blocks << 4
+  const first = firstOf(N, 16), past = endOf(N, 16)
   // Rows in blocks that stay in the second-level cache while all outputs pass over them.
   const most = max(1, ${CACHED_BYTES} / <i32>stride / 6) * 6
   for (let m0 = 0; m0 < M; m0 += most) {
   const end = min(M, m0 + most)
-  for (let n0 = 0; n0 < N; n0 += 16) {
+  for (let n0 = first; n0 < past; n0 += 16) {
     const columns = min(16, N - n0)
     const w = packedAt + <usize>(n0 >> 3) * blockRow
     // With 8 outputs or fewer left there is no second block: the first is read again and its sums are dropped.
@@ -170,13 +171,14 @@ export function ${name('matmul_nt__i8_t2')}(${PARAMETERS}): void {
   const bytes = <usize>((K + 15) & ~15)
   const blockRow = <usize>blocks << 4
   const stride = bytes << 1
+  const first = firstOf(N, 16), past = endOf(N, 16)
   let m = 0
   ${[4, 1]
     .map(
       (rows) => `
   for (; m + ${rows} <= M; m += ${rows}) {
     widenRows(codesAt + <usize>m * bytes, scratchAt, ${rows} * bytes)
-    for (let n0 = 0; n0 < N; n0 += 16) {
+    for (let n0 = first; n0 < past; n0 += 16) {
       const columns = min(16, N - n0)
       const w = packedAt + <usize>(n0 >> 3) * blockRow
       const bias = biasAt ? biasAt + (<usize>n0 << 2) : 0
@@ -207,7 +209,7 @@ export function ${name('matmul_nt__i8_t2')}(${PARAMETERS}): void {
   for (let m = 0; m < M; m++) {
     const scale = gamma * (load<f32>(absmaxAt + (<usize>m << 2)) / 127)
     const rowSum = load<i32>(sumsAt + (<usize>m << 2))
-    for (let n = 0; n < N; n++) {
+    for (let n = firstOf(N), past = endOf(N); n < past; n++) {
       let w = packedAt + (<usize>((n >> 3) * blocks) << 4) + (<usize>(n & 7) << 1)
       let x = codesAt + <usize>m * stride
       let sum = 0
@@ -219,8 +221,8 @@ export function ${name('matmul_nt__i8_t2')}(${PARAMETERS}): void {
         }
         w += 16
       }
-      store<i32>(OUT, sum)
-      finish(OUT, rowSum, scale, biasAt ? biasAt + (<usize>n << 2) : 0, yAt + ((<usize>m * <usize>N + <usize>n) << 2), 1)
+      store<i32>(SUMS, sum)
+      finish(SUMS, rowSum, scale, biasAt ? biasAt + (<usize>n << 2) : 0, yAt + ((<usize>m * <usize>N + <usize>n) << 2), 1)
     }
   }
 }

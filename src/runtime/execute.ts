@@ -8,6 +8,8 @@ import { elementBytes, type TensorData } from '../base/dtype.ts'
 import { evaluate, type Symbols } from '../base/shape.ts'
 import { requireThat } from '../base/errors.ts'
 import type { Kernels } from './kernels.ts'
+import { Schedule } from './schedule.ts'
+import { ThreadError } from './threads.ts'
 
 interface BoundPlan {
   plan: Plan
@@ -17,9 +19,12 @@ interface BoundPlan {
   /** Arguments of all calls for the symbols that they were evaluated with. */
   symbolsKey: string
   args: number[][]
+  /** Where there are several threads: what they do, and addresses of the programs of all but the first. */
+  schedule?: Schedule
+  programs: number[]
 }
 
-/** Bytes by kind of memory; `arena` is what inputs, outputs and scratch share. */
+/** Bytes by kind of memory; `arena` is what inputs, outputs and scratch share, and scratch of further threads. */
 export interface MemoryUse {
   kernels: number
   weights: number
@@ -34,14 +39,18 @@ export class Executor {
   /** Milliseconds by kernel, collected while set. */
   profile?: Map<string, { calls: number; ms: number }>
   /** The trap that ended this executor, if one did. */
-  private trap?: WebAssembly.RuntimeError
+  private trap?: Error
   private readonly plans = new Map<string, BoundPlan>()
+  /** Of every further thread. */
+  private readonly scratchAt: number[] = []
+  /** Programs written so far. */
+  private version = 0
   private readonly kept = new Map<string, { buffer: PlanBuffer; at: number }>()
 
   /** Lays out memory for `plans`; throws where a kernel is missing or memory cannot be had. */
   constructor(kernels: Kernels, plans: readonly Plan[]) {
     this.kernels = kernels
-    let next = roundUp(kernels.manifest.heapBase, BUFFER_ALIGN)
+    let next = roundUp(kernels.base, BUFFER_ALIGN)
     const start = next
     let weights = 0
     for (const segment of ['weight', 'state'] as const) {
@@ -71,13 +80,11 @@ export class Executor {
           arena = Math.max(arena, b.offset + roundUp(b.bytes, BUFFER_ALIGN))
       }
     }
-    this.memoryUse = { kernels: start, weights, state: arenaAt - start - weights, arena, total: arenaAt + arena }
-    kernels.reserve(this.memoryUse.total)
     for (const plan of plans) {
       const at = plan.buffers.map((b) =>
         b.segment === 'io' || b.segment === 'scratch' ? arenaAt + b.offset : this.kept.get(b.name!)!.at,
       )
-      const functions = plan.calls.map((call) => {
+      const entries = plan.calls.map((call) => {
         const entry = kernels.entry(call.k, plan.deterministic)
         requireThat(
           entry.params.length === call.a.length,
@@ -85,10 +92,32 @@ export class Executor {
           `must be called with ${entry.params.length} arguments`,
           call.a,
         )
-        return kernels.function(entry)
+        return entry
       })
-      this.plans.set(plan.name, { plan, functions, at, symbolsKey: '', args: [] })
+      const schedule = kernels.team && new Schedule(plan, entries, kernels.manifest.kernels)
+      const functions = entries.map((entry) => kernels.function(entry))
+      this.plans.set(plan.name, { plan, functions, at, symbolsKey: '', args: [], schedule, programs: [] })
     }
+    arena += this.placePrograms(arenaAt + arena)
+    this.memoryUse = { kernels: start, weights, state: arenaAt - start - weights, arena, total: arenaAt + arena }
+    kernels.reserve(this.memoryUse.total)
+  }
+
+  /** Gives further threads their scratch and their programs, from `start` on; returns the bytes. */
+  private placePrograms(start: number): number {
+    const others = (this.kernels.team?.threads ?? 1) - 1
+    const plans = [...this.plans.values()]
+    const scratch = Math.max(0, ...plans.map(({ schedule }) => schedule?.scratchBytes ?? 0))
+    let next = start
+    for (let i = 0; i < others; i++) {
+      this.scratchAt.push(next)
+      next += scratch
+      for (const { schedule, programs } of plans) {
+        programs.push(next)
+        next += roundUp(schedule!.programBytes, BUFFER_ALIGN)
+      }
+    }
+    return next - start
   }
 
   /** Names of weights or of states, with their buffers. */
@@ -158,7 +187,7 @@ export class Executor {
   run(planName: string, symbols: Symbols = {}): void {
     const bound = this.bound(planName)
     if (this.trap) throw new Error(`plan ${planName}: kernels must not have trapped, got ${this.trap.message}`)
-    const { plan, functions } = bound
+    const { plan } = bound
     const key = Object.keys(plan.symbols)
       .map((s) => symbols[s])
       .join()
@@ -170,14 +199,30 @@ export class Executor {
       }
       bound.args = plan.calls.map((call) => call.a.map((arg) => resolveArg(arg, bound.at, symbols)))
       bound.symbolsKey = key
+      this.writePrograms(bound)
     }
     try {
-      if (this.profile) return this.runProfiled(bound, this.profile)
-      for (let i = 0; i < functions.length; i++) functions[i](...bound.args[i])
+      this.runBound(bound)
     } catch (error) {
-      if (error instanceof WebAssembly.RuntimeError) this.trap = error
+      if (error instanceof WebAssembly.RuntimeError || error instanceof ThreadError) this.trap = error
       throw error
     }
+  }
+
+  private runBound(bound: BoundPlan): void {
+    const { functions, args, schedule, programs } = bound
+    const { team } = this.kernels
+    if (this.profile) this.runProfiled(bound, this.profile)
+    else if (team && team.threads > 1) team.run(schedule!.steps, (i) => functions[i](...args[i]), programs)
+    else for (let i = 0; i < functions.length; i++) functions[i](...args[i])
+  }
+
+  private writePrograms({ schedule, programs, args }: BoundPlan): void {
+    this.version++
+    programs.forEach((at, i) => {
+      const program = new Float64Array(this.kernels.memory.buffer, at, schedule!.programBytes / 8)
+      schedule!.write(program, this.version, args, this.scratchAt[i])
+    })
   }
 
   /**

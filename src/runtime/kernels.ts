@@ -2,9 +2,11 @@
  * An instantiated kernel module: its exports, its manifest and the one accessor to its memory. Views are taken fresh
  * at every use, because growing memory detaches old ones.
  */
-import type { KernelEntry, Manifest } from '../abi.ts'
+import { BUFFER_ALIGN, roundUp, type KernelEntry, type Manifest } from '../abi.ts'
 import { view, type DType, type TensorData } from '../base/dtype.ts'
 import { requireThat } from '../base/errors.ts'
+import { sharedModule } from './shared-module.ts'
+import { makeTeam, type Team } from './threads.ts'
 
 type KernelFunction = (...args: number[]) => void
 
@@ -17,6 +19,8 @@ export class Kernels {
   readonly memory: WebAssembly.Memory
   /** Bytes that memory may grow to. */
   readonly maxMemory: number
+  /** The threads that run plans, where there are several. */
+  team: Team | undefined
   private readonly exports: WebAssembly.Exports
 
   constructor(manifest: Manifest, instance: WebAssembly.Instance, maxMemory = MAX_BYTES) {
@@ -24,6 +28,12 @@ export class Kernels {
     this.maxMemory = Math.min(maxMemory, MAX_BYTES)
     this.exports = instance.exports
     this.memory = instance.exports.memory as WebAssembly.Memory
+  }
+
+  /** First byte that plans may use. */
+  get base(): number {
+    const { heapBase } = this.manifest
+    return heapBase + ((this.team?.pool.threads ?? 1) - 1) * scratchOffset(heapBase)
   }
 
   /** The kernel that serves a family: the fastest of the module that the plan allows (the manifest lists it first). */
@@ -35,6 +45,12 @@ export class Kernels {
 
   function(entry: KernelEntry): KernelFunction {
     return this.exports[entry.name] as KernelFunction
+  }
+
+  /** Makes this instance part `index` of `count`: kernels that split their outputs do theirs. */
+  setPart(index: number, count: number): void {
+    const setPart = this.exports.setPart as KernelFunction
+    setPart(index, count, 0)
   }
 
   /** Grows memory so that it holds `bytes`; throws a RangeError where that is over the limit, or more than there is. */
@@ -54,8 +70,31 @@ export class Kernels {
   }
 }
 
+/** From the scratch of a thread to that of the next, behind the module's constants: no more than these. */
+function scratchOffset(heapBase: number): number {
+  return roundUp(heapBase, BUFFER_ALIGN)
+}
+
 /** Compiles and instantiates a module; it has no imports. */
 export async function instantiate(wasm: BufferSource, manifest: Manifest, maxMemory?: number): Promise<Kernels> {
   const { instance } = await WebAssembly.instantiate(wasm, {})
   return new Kernels(manifest, instance, maxMemory)
+}
+
+/** The same on memory that `threads` threads share, with them. Throws where they cannot be had. */
+export async function instantiateShared(
+  wasm: Uint8Array<ArrayBuffer>,
+  manifest: Manifest,
+  threads: number,
+  maxMemory = MAX_BYTES,
+): Promise<Kernels> {
+  const maximum = Math.floor(Math.min(maxMemory, MAX_BYTES) / PAGE)
+  const shared = sharedModule(wasm, maximum)
+  const memory = new WebAssembly.Memory({ initial: shared.initial, maximum, shared: true })
+  const { module, instance } = await WebAssembly.instantiate(shared.wasm, { env: { memory } })
+  const kernels = new Kernels(manifest, instance, maxMemory)
+  const names = manifest.kernels.map(({ name }) => name)
+  const setPart = (index: number, count: number) => kernels.setPart(index, count)
+  kernels.team = await makeTeam(threads, { module, memory, names, offset: scratchOffset(manifest.heapBase) }, setPart)
+  return kernels
 }

@@ -5,7 +5,7 @@
 import { ISAS, type Isa, type Manifest } from '../abi.ts'
 import { errorText, requireThat } from '../base/errors.ts'
 import { checkAnswers } from './known-answers.ts'
-import { instantiate, type Kernels } from './kernels.ts'
+import { instantiate, instantiateShared, type Kernels } from './kernels.ts'
 
 /** No kernels work here, or not those that were asked for. */
 export class KernelError extends Error {}
@@ -22,6 +22,8 @@ export interface KernelOptions {
   families?: ReadonlySet<string>
   /** Bytes that memory may grow to; see Kernels. */
   maxMemory?: number
+  /** Threads that run plans, default 1. Where the engine or page allows none, one does. */
+  threads?: number
   /** Only this instruction set will do. Default: the environment variable BITGEN_TARGET, else the best that works. */
   target?: Isa
   /** Takes a line on what was chosen, and one on each module that failed. */
@@ -46,15 +48,31 @@ const PROBES: Record<Isa, Uint8Array<ArrayBuffer> | undefined> = {
 }
 
 /** The kernels of a source, checked; throws the reason why they do not serve here. */
-async function attempt(source: KernelSource, { families, maxMemory }: KernelOptions): Promise<Kernels> {
+async function attempt(source: KernelSource, options: KernelOptions): Promise<Kernels> {
   const needs = PROBES[source.isa]
   if (needs && !WebAssembly.validate(needs)) throw new Error('the engine has no such instructions')
   const { wasm, manifest } = await source.load()
   requireThat(manifest.isa === source.isa, 'manifest', `must be of ${source.isa}`, manifest.isa)
-  const kernels = await instantiate(wasm, manifest, maxMemory)
-  const wrong = checkAnswers(kernels, families)
+  const kernels = await onThreads(wasm, manifest, options)
+  const wrong = checkAnswers(kernels, options.families)
   if (wrong !== undefined) throw new Error(wrong)
   return kernels
+}
+
+/** The instance with as many threads as are asked for, or with one. */
+async function onThreads(wasm: Uint8Array<ArrayBuffer>, manifest: Manifest, options: KernelOptions): Promise<Kernels> {
+  const { threads = 1, maxMemory, log } = options
+  requireThat(Number.isInteger(threads) && threads >= 1, 'threads', 'must be a whole number from 1', threads)
+  if (threads > 1) {
+    try {
+      const kernels = await instantiateShared(wasm, manifest, threads, maxMemory)
+      log?.(`threads: ${threads}`)
+      return kernels
+    } catch (error) {
+      log?.(`threads: 1, not ${threads}: ${errorText(error)}`)
+    }
+  }
+  return instantiate(wasm, manifest, maxMemory)
 }
 
 /**
