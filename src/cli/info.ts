@@ -31,12 +31,12 @@ export function addInfo(cli: CAC): void {
 }
 
 function describe(model: BitGen, source: string): string {
-  const { name, fileBytes, parameters, memory, isa, manifest } = model.info()
+  const { name, fileBytes, parameters, memory, isa, threads, manifest } = model.info()
   const facts = [
     ['file', `${bytesText(fileBytes)}, ${source}`],
     ['input', `${manifest.image} x ${manifest.image} pixels; texts up to ${manifest.maxLength} tokens`],
     ['output', `${manifest.channels} numbers for each; temperature ${manifest.temperature.toFixed(4)}`],
-    ['kernels', isa],
+    ['kernels', `${isa}, ${threads} ${threads === 1 ? 'thread' : 'threads'}`],
     [
       'memory',
       `${bytesText(memory.total)} beside the pictures: kernels ${bytesText(memory.kernels)}, weights ${bytesText(memory.weights)}, ` +

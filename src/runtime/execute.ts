@@ -2,13 +2,13 @@
  * Runs plans on a kernel module. Weights and state are laid out once for all plans; the arena (inputs, outputs and
  * scratch) is shared by them, so outputs are read before the next run. Memory is reserved once, at construction.
  */
-import type { Arg, Plan, PlanBuffer } from '../abi.ts'
+import type { Plan, PlanBuffer } from '../abi.ts'
 import { BUFFER_ALIGN, roundUp } from '../abi.ts'
 import { elementBytes, type TensorData } from '../base/dtype.ts'
 import { evaluate, type Symbols } from '../base/shape.ts'
 import { requireThat } from '../base/errors.ts'
 import type { Kernels } from './kernels.ts'
-import { Schedule } from './schedule.ts'
+import { resolveArg, Schedule } from './schedule.ts'
 import { ThreadError } from './threads.ts'
 
 interface BoundPlan {
@@ -265,12 +265,6 @@ export class Executor {
     const width = buffer.dtype === 't2' ? 1 : elementBytes(buffer.dtype)
     return this.kernels.view(buffer.dtype, at, bytes / width)
   }
-}
-
-/** What a kernel gets for an argument; `at` are the addresses of the buffers. */
-export function resolveArg(arg: Arg, at: readonly number[], symbols: Symbols): number {
-  if (typeof arg === 'object') return at[arg.at] + (arg.plus ?? 0)
-  return typeof arg === 'number' ? arg : evaluate(arg, symbols)
 }
 
 function bytesAt(buffer: PlanBuffer, symbols: Symbols): number {

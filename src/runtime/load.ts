@@ -62,7 +62,6 @@ async function attempt(source: KernelSource, options: KernelOptions): Promise<Ke
 /** The instance with as many threads as are asked for, or with one. */
 async function onThreads(wasm: Uint8Array<ArrayBuffer>, manifest: Manifest, options: KernelOptions): Promise<Kernels> {
   const { threads = 1, maxMemory, log } = options
-  requireThat(Number.isInteger(threads) && threads >= 1, 'threads', 'must be a whole number from 1', threads)
   if (threads > 1) {
     try {
       const kernels = await instantiateShared(wasm, manifest, threads, maxMemory)
@@ -88,11 +87,13 @@ export function forcedTarget(given?: Isa): Isa | undefined {
 }
 
 /**
- * Loads the best module that works. Throws what forcedTarget throws, and a KernelError that names every reason where
+ * Loads the best module that works. Throws what forcedTarget throws, a RangeError where the number of threads is none,
+ * and a KernelError that names every reason where
  * none works, or the forced one does not.
  */
 export async function loadKernels(options: KernelOptions): Promise<Kernels> {
-  const { sources, log } = options
+  const { sources, threads = 1, log } = options
+  requireThat(Number.isInteger(threads) && threads >= 1, 'threads', 'must be a whole number from 1', threads)
   const target = forcedTarget(options.target)
   const wanted = [...ISAS].reverse().filter((isa) => target === undefined || isa === target)
   const failed: string[] = []

@@ -140,12 +140,14 @@ export abstract class Model<Image, Text, Piece> {
   info(): ModelInfo {
     const { manifest, executor, fileBytes, verified } = this.loaded
     const { name, parameters } = manifest
-    const { isa } = executor.kernels.manifest
-    return { name, fileBytes, parameters, memory: executor.memoryUse, isa, verified, manifest }
+    const { kernels, memoryUse: memory } = executor
+    const { isa } = kernels.manifest
+    return { name, fileBytes, parameters, memory, isa, threads: kernels.team?.threads ?? 1, verified, manifest }
   }
 
   /** Lets go of the memory. */
   dispose(): void {
+    this.session?.executor.kernels.team?.leave()
     this.session = undefined
     this.recognition = undefined
   }

@@ -14,6 +14,7 @@ import { loadKernels, type KernelOptions } from './load.ts'
 import type { MemoryOptions } from './memory.ts'
 import { resizeImage, writePixels } from './preprocess.ts'
 import { search, type Searching, type SearchOptions } from './search.ts'
+import { threadsFor } from './threads.ts'
 import { verify } from './verify.ts'
 import { requireTable, storedWeight } from './weights.ts'
 
@@ -44,6 +45,8 @@ export interface ModelInfo {
   parameters: Record<string, number>
   memory: MemoryUse
   isa: Isa
+  /** Threads that run it. */
+  threads: number
   /** The digests of the file were compared; false in pages without TLS, whose engines cannot. */
   verified: boolean
   manifest: ModelManifest
@@ -121,7 +124,8 @@ export class Session {
     const vocabulary = file.kept && new VocabularyMap(file.kept)
     requireTable(file, vocabulary?.size ?? VOCABULARY)
     const families = new Set([...PREPROCESSING, ...file.plans.flatMap(({ calls }) => calls.map(({ k }) => k))])
-    const kernels = await loadKernels({ ...options, families })
+    const { threads = threadsFor(file.plans) } = options
+    const kernels = await loadKernels({ ...options, families, threads })
     for (const plan of file.plans) verify(plan, kernels.manifest)
     const executor = new Executor(kernels, file.plans)
     for (const { name, dtype } of executor.names('weight')) {

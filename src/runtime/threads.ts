@@ -3,9 +3,19 @@
  * between runs they sleep, within one they spin at barriers, and rest where there are fewer cores than threads. The
  * calling thread is the first of them. Which results they give does not depend on their number (assembly/lib/threads.ts).
  */
+import type { Arg, Plan } from '../abi.ts'
 import { message } from '../base/errors.ts'
-import { BARRIER } from './schedule.ts'
-import { barrierOf, starter, WORDS, type Barrier, type Message, type SharedKernels, type Thread } from './worker.ts'
+import { BARRIER, resolveArg } from './schedule.ts'
+import {
+  barrierOf,
+  cores,
+  starter,
+  WORDS,
+  type Barrier,
+  type Message,
+  type SharedKernels,
+  type Thread,
+} from './worker.ts'
 
 /** A thread did not come to a barrier in time, or failed in a kernel. */
 export class ThreadError extends Error {}
@@ -157,4 +167,26 @@ export async function makeTeam(
   let pool = pools.get(threads)
   if (!pool) pools.set(threads, (pool = new Pool(threads, start)))
   return new Team(pool, await pool.join(kernels), setPart)
+}
+
+/** A plan with fewer multiply-accumulates is over before further threads have gained what meeting them costs. */
+const WORTH_MACS = 1e8
+/** Plans are too short for more to be of use. */
+const MOST_THREADS = 4
+
+/** Threads that plans of inference are worth here: one unless encoding an image is long. */
+export function threadsFor(plans: readonly Plan[]): number {
+  const image = plans.find(({ name }) => name === 'encodeImage')
+  return image && macs(image) >= WORTH_MACS ? Math.min(MOST_THREADS, cores()) : 1
+}
+
+/** Multiply-accumulates of the products and heads of one sample. */
+function macs({ calls, symbols }: Plan): number {
+  const one = { ...symbols, B: 1 }
+  const product = (sizes: readonly Arg[]) => sizes.reduce<number>((n, size) => n * resolveArg(size, [], one), 1)
+  return calls.reduce((sum, { k, a }) => {
+    if (k.startsWith('matmul_')) return sum + product(a.slice(-3))
+    // B, Tq, Tk, C, and behind them heads and causal.
+    return k.startsWith('attention_') ? sum + 2 * product(a.slice(-6, -2)) : sum
+  }, 0)
 }

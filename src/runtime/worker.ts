@@ -200,6 +200,12 @@ export function starter(): (() => Thread) | undefined {
   return typeof Worker === 'undefined' ? undefined : pageThread
 }
 
+/** Cores that this process may use. */
+export function cores(): number {
+  if (typeof navigator !== 'undefined') return navigator.hardwareConcurrency ?? 1
+  return process.getBuiltinModule?.('node:os').availableParallelism() ?? 1
+}
+
 function nodeThread(worker: import('node:worker_threads').Worker): Thread {
   let take: (error?: Error) => void = () => {}
   worker.on('message', () => take())
