@@ -2,14 +2,13 @@
  * Runs plans on a kernel module. Weights and state are laid out once for all plans; the arena (inputs, outputs and
  * scratch) is shared by them, so outputs are read before the next run. Memory is reserved once, at construction.
  */
-import type { Plan, PlanBuffer } from '../abi.ts'
+import type { Arg, Plan, PlanBuffer } from '../abi.ts'
 import { BUFFER_ALIGN, roundUp } from '../abi.ts'
 import { elementBytes, type TensorData } from '../base/dtype.ts'
 import { evaluate, type Symbols } from '../base/shape.ts'
 import { requireThat } from '../base/errors.ts'
 import type { Kernels } from './kernels.ts'
-import { resolveArg, Schedule } from './schedule.ts'
-import { ThreadError } from './threads.ts'
+import type { Schedule } from './schedule.ts'
 
 interface BoundPlan {
   plan: Plan
@@ -94,7 +93,7 @@ export class Executor {
         )
         return entry
       })
-      const schedule = kernels.team && new Schedule(plan, entries, kernels.manifest.kernels)
+      const schedule = kernels.team?.schedule(plan, entries)
       const functions = entries.map((entry) => kernels.function(entry))
       this.plans.set(plan.name, { plan, functions, at, symbolsKey: '', args: [], schedule, programs: [] })
     }
@@ -204,7 +203,7 @@ export class Executor {
     try {
       this.runBound(bound)
     } catch (error) {
-      if (error instanceof WebAssembly.RuntimeError || error instanceof ThreadError) this.trap = error
+      this.trap = error as Error
       throw error
     }
   }
@@ -265,6 +264,12 @@ export class Executor {
     const width = buffer.dtype === 't2' ? 1 : elementBytes(buffer.dtype)
     return this.kernels.view(buffer.dtype, at, bytes / width)
   }
+}
+
+/** What a kernel gets for an argument; `at` are the addresses of the buffers. */
+export function resolveArg(arg: Arg, at: readonly number[], symbols: Symbols): number {
+  if (typeof arg === 'object') return at[arg.at] + (arg.plus ?? 0)
+  return typeof arg === 'number' ? arg : evaluate(arg, symbols)
 }
 
 function bytesAt(buffer: PlanBuffer, symbols: Symbols): number {

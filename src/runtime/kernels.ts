@@ -2,11 +2,10 @@
  * An instantiated kernel module: its exports, its manifest and the one accessor to its memory. Views are taken fresh
  * at every use, because growing memory detaches old ones.
  */
-import { BUFFER_ALIGN, roundUp, type KernelEntry, type Manifest } from '../abi.ts'
+import type { KernelEntry, Manifest } from '../abi.ts'
 import { view, type DType, type TensorData } from '../base/dtype.ts'
 import { requireThat } from '../base/errors.ts'
-import { sharedModule } from './shared-module.ts'
-import { makeTeam, type Team } from './threads.ts'
+import type { Team } from './threads.ts'
 
 type KernelFunction = (...args: number[]) => void
 
@@ -20,11 +19,12 @@ export class Kernels {
   /** Bytes that memory may grow to. */
   readonly maxMemory: number
   /** The threads that run plans, where there are several. */
-  team: Team | undefined
+  readonly team: Team | undefined
   private readonly exports: WebAssembly.Exports
 
-  constructor(manifest: Manifest, instance: WebAssembly.Instance, maxMemory = MAX_BYTES) {
+  constructor(manifest: Manifest, instance: WebAssembly.Instance, maxMemory = MAX_BYTES, team?: Team) {
     this.manifest = manifest
+    this.team = team
     this.maxMemory = Math.min(maxMemory, MAX_BYTES)
     this.exports = instance.exports
     this.memory = instance.exports.memory as WebAssembly.Memory
@@ -32,8 +32,7 @@ export class Kernels {
 
   /** First byte that plans may use. */
   get base(): number {
-    const { heapBase } = this.manifest
-    return heapBase + ((this.team?.pool.threads ?? 1) - 1) * scratchOffset(heapBase)
+    return this.team?.base ?? this.manifest.heapBase
   }
 
   /** The kernel that serves a family: the fastest of the module that the plan allows (the manifest lists it first). */
@@ -70,31 +69,22 @@ export class Kernels {
   }
 }
 
-/** From the scratch of a thread to that of the next, behind the module's constants: no more than these. */
-function scratchOffset(heapBase: number): number {
-  return roundUp(heapBase, BUFFER_ALIGN)
-}
-
 /** Compiles and instantiates a module; it has no imports. */
 export async function instantiate(wasm: BufferSource, manifest: Manifest, maxMemory?: number): Promise<Kernels> {
   const { instance } = await WebAssembly.instantiate(wasm, {})
   return new Kernels(manifest, instance, maxMemory)
 }
 
-/** The same on memory that `threads` threads share, with them. Throws where they cannot be had. */
+/** The same on memory that `threads` threads share. Throws where they cannot be had. */
 export async function instantiateShared(
   wasm: Uint8Array<ArrayBuffer>,
   manifest: Manifest,
   threads: number,
   maxMemory = MAX_BYTES,
 ): Promise<Kernels> {
+  // A script of its own, since few models need it.
+  const { makeTeam } = await import('./threads.ts')
   const maximum = Math.floor(Math.min(maxMemory, MAX_BYTES) / PAGE)
-  const shared = sharedModule(wasm, maximum)
-  const memory = new WebAssembly.Memory({ initial: shared.initial, maximum, shared: true })
-  const { module, instance } = await WebAssembly.instantiate(shared.wasm, { env: { memory } })
-  const kernels = new Kernels(manifest, instance, maxMemory)
-  const names = manifest.kernels.map(({ name }) => name)
-  const setPart = (index: number, count: number) => kernels.setPart(index, count)
-  kernels.team = await makeTeam(threads, { module, memory, names, offset: scratchOffset(manifest.heapBase) }, setPart)
-  return kernels
+  const { instance, team } = await makeTeam(threads, wasm, manifest, maximum)
+  return new Kernels(manifest, instance, maxMemory, team)
 }

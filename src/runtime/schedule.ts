@@ -5,7 +5,6 @@
  */
 import type { Arg, KernelEntry, Plan } from '../abi.ts'
 import { BUFFER_ALIGN, roundUp } from '../abi.ts'
-import { evaluate, type Symbols } from '../base/shape.ts'
 
 /** In the place of a call: wait for all threads. Also in the text of the workers (threads.ts). */
 export const BARRIER = -1
@@ -76,10 +75,4 @@ export class Schedule {
       })
     }
   }
-}
-
-/** What a kernel gets for an argument; `at` are the addresses of the buffers. */
-export function resolveArg(arg: Arg, at: readonly number[], symbols: Symbols): number {
-  if (typeof arg === 'object') return at[arg.at] + (arg.plus ?? 0)
-  return typeof arg === 'number' ? arg : evaluate(arg, symbols)
 }

@@ -14,7 +14,7 @@ import { loadKernels, type KernelOptions } from './load.ts'
 import type { MemoryOptions } from './memory.ts'
 import { resizeImage, writePixels } from './preprocess.ts'
 import { search, type Searching, type SearchOptions } from './search.ts'
-import { threadsFor } from './threads.ts'
+import { threadsFor } from './thread-count.ts'
 import { verify } from './verify.ts'
 import { requireTable, storedWeight } from './weights.ts'
 

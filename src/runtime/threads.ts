@@ -3,22 +3,11 @@
  * between runs they sleep, within one they spin at barriers, and rest where there are fewer cores than threads. The
  * calling thread is the first of them. Which results they give does not depend on their number (assembly/lib/threads.ts).
  */
-import type { Arg, Plan } from '../abi.ts'
+import { BUFFER_ALIGN, roundUp, type KernelEntry, type Manifest, type Plan } from '../abi.ts'
 import { message } from '../base/errors.ts'
-import { BARRIER, resolveArg } from './schedule.ts'
-import {
-  barrierOf,
-  cores,
-  starter,
-  WORDS,
-  type Barrier,
-  type Message,
-  type SharedKernels,
-  type Thread,
-} from './worker.ts'
-
-/** A thread did not come to a barrier in time, or failed in a kernel. */
-export class ThreadError extends Error {}
+import { BARRIER, Schedule } from './schedule.ts'
+import { sharedModule } from './shared-module.ts'
+import { barrierOf, starter, WORDS, type Barrier, type Message, type SharedKernels, type Thread } from './worker.ts'
 
 /** Longest wait for another thread. No kernel takes as long, so it is dead. */
 const TIMEOUT_MS = 30_000
@@ -93,15 +82,25 @@ const pools = new Map<number, Pool>()
 /** The threads of one memory. */
 export class Team {
   readonly pool: Pool
+  /** First byte that plans may use. */
+  readonly base: number
   /** Milliseconds after which a thread that does not come is given up. */
   timeout = TIMEOUT_MS
   private readonly id: number
-  private readonly setPart: (index: number, count: number) => void
+  private readonly setPart: (...args: number[]) => void
+  private readonly kernels: readonly KernelEntry[]
 
-  constructor(pool: Pool, id: number, setPart: (index: number, count: number) => void) {
+  constructor(pool: Pool, id: number, { exports }: WebAssembly.Instance, { kernels, heapBase }: Manifest) {
     this.pool = pool
     this.id = id
-    this.setPart = setPart
+    this.setPart = exports.setPart as (...args: number[]) => void
+    this.kernels = kernels
+    this.base = heapBase + (pool.threads - 1) * scratchOffset(heapBase)
+  }
+
+  /** How the threads share the calls of a plan. */
+  schedule(plan: Plan, entries: readonly KernelEntry[]): Schedule {
+    return new Schedule(plan, entries, this.kernels)
   }
 
   /** Threads that take part, the calling one among them: 1 after the pool has ended. */
@@ -110,7 +109,7 @@ export class Team {
   }
 
   /**
-   * Runs the steps of the first thread here while the others run the programs at these addresses. Throws a ThreadError
+   * Runs the steps of the first thread here while the others run the programs at these addresses. Throws an Error
    * where one of them fails or does not come, and what a kernel throws here; the pool has then ended.
    */
   run(steps: readonly number[], call: (i: number) => void, programs: readonly number[]): void {
@@ -124,7 +123,7 @@ export class Team {
     barrier.begin()
     Atomics.add(words, WORDS.runs, 1)
     pool.wake()
-    this.setPart(0, threads)
+    this.setPart(0, threads, 0)
     try {
       for (const step of steps) {
         if (step === BARRIER) this.meet()
@@ -135,7 +134,7 @@ export class Team {
       pool.end(error as Error)
       throw error
     } finally {
-      this.setPart(0, 1)
+      this.setPart(0, 1, 0)
     }
   }
 
@@ -148,45 +147,35 @@ export class Team {
     const from = words.length - WORDS.mostReason
     const reason = String.fromCharCode(...words.subarray(from, from + words[WORDS.reasonLength]))
     const got = failed ? reason : `nothing for ${this.timeout} ms`
-    throw new ThreadError(message(`thread ${late}`, 'must come to the end of its part', got))
+    throw new Error(message(`thread ${late}`, 'must come to the end of its part', got))
   }
 
+  /** Lets the workers forget the memory. */
   leave(): void {
     this.pool.leave(this.id)
   }
 }
 
-/** Threads for the instance of a kernel module whose part is set by `setPart`; throws where they cannot be had. */
+/** From the scratch of a thread to that of the next, behind the module's constants: no more than these. */
+function scratchOffset(heapBase: number): number {
+  return roundUp(heapBase, BUFFER_ALIGN)
+}
+
+/** An instance of a kernel module on shared memory of up to `maximum` pages, with its threads. Throws without them. */
 export async function makeTeam(
   threads: number,
-  kernels: SharedKernels,
-  setPart: (index: number, count: number) => void,
-): Promise<Team> {
+  wasm: Uint8Array<ArrayBuffer>,
+  manifest: Manifest,
+  maximum: number,
+): Promise<{ instance: WebAssembly.Instance; team: Team }> {
   const start = starter()
   if (!start) throw new Error('this engine or page has no shared memory')
+  const shared = sharedModule(wasm, maximum)
+  const memory = new WebAssembly.Memory({ initial: shared.initial, maximum, shared: true })
+  const { module, instance } = await WebAssembly.instantiate(shared.wasm, { env: { memory } })
   let pool = pools.get(threads)
   if (!pool) pools.set(threads, (pool = new Pool(threads, start)))
-  return new Team(pool, await pool.join(kernels), setPart)
-}
-
-/** A plan with fewer multiply-accumulates is over before further threads have gained what meeting them costs. */
-const WORTH_MACS = 1e8
-/** Plans are too short for more to be of use. */
-const MOST_THREADS = 4
-
-/** Threads that plans of inference are worth here: one unless encoding an image is long. */
-export function threadsFor(plans: readonly Plan[]): number {
-  const image = plans.find(({ name }) => name === 'encodeImage')
-  return image && macs(image) >= WORTH_MACS ? Math.min(MOST_THREADS, cores()) : 1
-}
-
-/** Multiply-accumulates of the products and heads of one sample. */
-function macs({ calls, symbols }: Plan): number {
-  const one = { ...symbols, B: 1 }
-  const product = (sizes: readonly Arg[]) => sizes.reduce<number>((n, size) => n * resolveArg(size, [], one), 1)
-  return calls.reduce((sum, { k, a }) => {
-    if (k.startsWith('matmul_')) return sum + product(a.slice(-3))
-    // B, Tq, Tk, C, and behind them heads and causal.
-    return k.startsWith('attention_') ? sum + 2 * product(a.slice(-6, -2)) : sum
-  }, 0)
+  const names = manifest.kernels.map(({ name }) => name)
+  const id = await pool.join({ module, memory, names, offset: scratchOffset(manifest.heapBase) })
+  return { instance, team: new Team(pool, id, instance, manifest) }
 }

@@ -200,13 +200,18 @@ export function starter(): (() => Thread) | undefined {
   return typeof Worker === 'undefined' ? undefined : pageThread
 }
 
-/** Cores that this process may use. */
-export function cores(): number {
-  if (typeof navigator !== 'undefined') return navigator.hardwareConcurrency ?? 1
-  return process.getBuiltinModule?.('node:os').availableParallelism() ?? 1
+/** What is used of a worker of Node; named here, since pages load this file too. */
+interface NodeWorker {
+  on(event: 'message', take: () => void): unknown
+  on(event: 'error', take: (error: Error) => void): unknown
+  on(event: 'exit', take: () => void): unknown
+  postMessage(message: unknown): void
+  ref(): void
+  unref(): void
+  terminate(): unknown
 }
 
-function nodeThread(worker: import('node:worker_threads').Worker): Thread {
+function nodeThread(worker: NodeWorker): Thread {
   let take: (error?: Error) => void = () => {}
   worker.on('message', () => take())
   worker.on('error', (error: Error) => take(error))

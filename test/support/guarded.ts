@@ -5,7 +5,7 @@
 import { roundUp, type KernelEntry, type Plan } from '../../src/abi.ts'
 import { elementBytes, view } from '../../src/base/dtype.ts'
 import { errorText } from '../../src/base/errors.ts'
-import { resolveArg } from '../../src/runtime/schedule.ts'
+import { resolveArg } from '../../src/runtime/execute.ts'
 import type { Kernels } from '../../src/runtime/kernels.ts'
 
 /** Longer than any vector step or block that a kernel could write too much at once. */
