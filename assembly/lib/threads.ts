@@ -22,10 +22,10 @@ export function setPart(i: i32, n: i32, offset: usize): void {
   scratch = SCRATCH + offset
 }
 
-/** Where part `i` of n pieces of work begins, in whole units; the first parts are the larger ones. */
+/** Where part `i` of n pieces of work begins, in whole units. Units times threads stay below 2^32. */
 function beginOf(i: i32, n: i32, unit: i32): i32 {
-  const units = (n + unit - 1) / unit
-  return min(n, ((units / count) * i + min(units % count, i)) * unit)
+  const units = <u32>(n + unit - 1) / <u32>unit
+  return min(n, <i32>(((units * <u32>i) / <u32>count) * <u32>unit))
 }
 
 /** First of `n` pieces of work that are this thread's. `unit` of them stay together: a vector, a cache line, a tile. */
@@ -36,9 +36,4 @@ export function firstOf(n: i32, unit: i32 = 1): i32 {
 /** The piece behind its last one. */
 export function endOf(n: i32, unit: i32 = 1): i32 {
   return beginOf(index + 1, n, unit)
-}
-
-/** Whether there are other threads. */
-export function isSplit(): bool {
-  return count > 1
 }
