@@ -36,7 +36,8 @@ function describe(model: BitGen, source: string): string {
     ['file', `${bytesText(fileBytes)}, ${source}`],
     ['input', `${manifest.image} x ${manifest.image} pixels; texts up to ${manifest.maxLength} tokens`],
     ['output', `${manifest.channels} numbers for each; temperature ${manifest.temperature.toFixed(4)}`],
-    ['kernels', `${isa}, ${threads} ${threads === 1 ? 'thread' : 'threads'}`],
+    ['kernels', isa],
+    ['threads', String(threads)],
     [
       'memory',
       `${bytesText(memory.total)} beside the pictures: kernels ${bytesText(memory.kernels)}, weights ${bytesText(memory.weights)}, ` +

@@ -1,6 +1,7 @@
 /**
  * Runs plans on a kernel module. Weights and state are laid out once for all plans; the arena (inputs, outputs and
- * scratch) is shared by them, so outputs are read before the next run. Memory is reserved once, at construction.
+ * scratch) is shared by them, so outputs are read before the next run. Memory is reserved once, at construction. Where
+ * the kernels have several threads, these share the calls of a plan (schedule.ts, threads.ts).
  */
 import type { Arg, Plan, PlanBuffer } from '../abi.ts'
 import { BUFFER_ALIGN, roundUp } from '../abi.ts'
