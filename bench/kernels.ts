@@ -43,6 +43,7 @@ interface Row {
 }
 
 const LINEAR: Sizes[] = [
+  [17, 128, 256],
   [60, 128, 128],
   [60, 256, 128],
   [240, 768, 768],
@@ -57,7 +58,7 @@ const FLOAT: Sizes[] = [
 const f32Peak = (isa: Isa, { deterministic }: KernelEntry) =>
   isa === 'scalar' ? 'f32 mul+add' : deterministic ? 'f32x4 mul+add' : 'f32x4 madd'
 
-const SUBJECTS: Subject[] = [
+export const SUBJECTS: Subject[] = [
   {
     family: 'matmul_nt__i8_t2',
     sizes: LINEAR,
@@ -70,7 +71,7 @@ const SUBJECTS: Subject[] = [
   },
   {
     family: 'matmul_nt__f32',
-    sizes: FLOAT,
+    sizes: [...FLOAT, [1, 128, 4836]],
     args: (place, M, K, N) => [place('f32', M * K), place('f32', N * K), 0, ...tail(place, M * N, N * K, M, K, N)],
     peak: f32Peak,
   },
@@ -143,7 +144,7 @@ function placer(kernels: Kernels): Place {
   }
 }
 
-function measure(
+export function measure(
   kernels: Kernels,
   subject: Subject,
   entry: KernelEntry,

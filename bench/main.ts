@@ -1,15 +1,17 @@
-/** `npm run bench -- evaluate | kernels | size | threads`: dispatches to the benches. Every figure is measured by the command that prints it. */
+/** `npm run bench -- evaluate | kernels | size | threads | tune`: dispatches to the benches. Every figure is measured by the command that prints it. */
 import { message } from '../src/base/errors.ts'
 import { benchEvaluate } from './evaluate.ts'
 import { benchKernels } from './kernels.ts'
 import { benchSize } from './size.ts'
 import { benchThreads } from './threads.ts'
+import { benchTune } from './tune.ts'
 
 const BENCHES: Record<string, (args: string[]) => Promise<void>> = {
   evaluate: benchEvaluate,
   kernels: benchKernels,
   size: benchSize,
   threads: benchThreads,
+  tune: benchTune,
 }
 
 const [name, ...args] = process.argv.slice(2)

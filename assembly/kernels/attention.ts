@@ -1,7 +1,8 @@
 /**
  * Attention heads (arXiv 1706.03762; model.md section 4) and their gradient: six small products of one routine with a
  * softmax between them. Every element of a product is one sum in order, so tiles may overlap and change no bit.
- * Probabilities are written out, for the gradient: memory grows with the square of the length.
+ * Only the probabilities of one head are ever in memory: the gradient computes them again, to the same bits (as in
+ * FlashAttention, arXiv 2205.14135, section 3.1, but without its blocks: rows of a head fit the caches).
  */
 import { bytes, dot, scaleRow } from '../lib/lanes'
 import { product } from '../lib/product'
@@ -13,14 +14,39 @@ function visible(lengthsAt: usize, b: i32, Tk: i32): i32 {
   return lengthsAt ? max(0, min(load<i32>(lengthsAt + bytes(b)), Tk)) : Tk
 }
 
-/** y[B,Tq,C] and probabilities[B,H,Tq,Tk] of q[B,Tq,C], k, v[B,Tk,C]; scratch: a head of k, turned, 4*Tk*C/H bytes. */
+/** p[Tq,n] = softmax(q . k^T * scale) of one head: rows of D numbers, `row` bytes apart, in q and k. */
+function probabilities(
+  qAt: usize,
+  kAt: usize,
+  row: usize,
+  turnedAt: usize,
+  pAt: usize,
+  Tq: i32,
+  n: i32,
+  D: i32,
+  scale: f32,
+  causal: i32,
+): void {
+  const pRow = bytes(n)
+  turn(kAt, row, n, D, turnedAt)
+  product(qAt, row, 4, turnedAt, pRow, pAt, pRow, Tq, n, D)
+  for (let i = 0; i < Tq; i++) {
+    const seen = causal ? min(n, i + 1) : n
+    softmax(pAt, scale, seen)
+    // A fill is a call out of the module: not for nothing.
+    if (seen < n) memory.fill(pAt + bytes(seen), 0, bytes(n - seen))
+    pAt += pRow
+  }
+}
+
+/** y[B,Tq,C] of q[B,Tq,C], k, v[B,Tk,C]; scratch: p [Tq,Tk] of a head, and a head of k, turned, 4*Tk*C/H bytes. */
 export function attention__f32(
   qAt: usize,
   kAt: usize,
   vAt: usize,
   lengthsAt: usize,
   yAt: usize,
-  pAt: usize,
+  scratchPAt: usize,
   scratchAt: usize,
   B: i32,
   Tq: i32,
@@ -31,7 +57,6 @@ export function attention__f32(
 ): void {
   const D = C / heads
   const row = bytes(C)
-  const pRow = bytes(Tk)
   const scale: f32 = 1 / sqrt<f32>(<f32>D)
   for (let head = firstOf(B * heads), end = endOf(B * heads); head < end; head++) {
     const b = head / heads
@@ -39,22 +64,15 @@ export function attention__f32(
     const h = bytes((head % heads) * D)
     const q = <usize>(b * Tq) * row + h
     const k = <usize>(b * Tk) * row + h
-    const p = pAt + <usize>(head * Tq) * pRow
-    turn(kAt + k, row, n, D, scratchAt)
-    product(qAt + q, row, 4, scratchAt, bytes(n), p, pRow, Tq, n, D)
-    for (let i = 0; i < Tq; i++) {
-      const seen = causal ? min(n, i + 1) : n
-      softmax(p + <usize>i * pRow, scale, seen)
-      // A fill is a call out of the module: not for nothing.
-      if (seen < Tk) memory.fill(p + <usize>i * pRow + bytes(seen), 0, bytes(Tk - seen))
-    }
-    product(p, pRow, 4, vAt + k, row, yAt + q, row, Tq, D, n)
+    probabilities(qAt + q, kAt + k, row, scratchAt, scratchPAt, Tq, n, D, scale, causal)
+    product(scratchPAt, bytes(n), 4, vAt + k, row, yAt + q, row, Tq, D, n)
   }
 }
 
 /**
  * dp = dy . v^T, ds = p * (dp - sum(dp * p)) / sqrt(D), dq = ds . k, dk = ds^T . q, dv = p^T . dy, a head at a time.
- * Scratch: a head of v, turned, and ds [Tq,Tk]. Masked keys have p = 0, so ds = 0, and get gradients of 0.
+ * Scratch: p and ds [Tq,Tk] of a head, and a head of k or v, turned. Masked keys have p = 0, so ds = 0, and get
+ * gradients of 0.
  */
 export function attention_grad__f32(
   dyAt: usize,
@@ -62,35 +80,36 @@ export function attention_grad__f32(
   kAt: usize,
   vAt: usize,
   lengthsAt: usize,
-  pAt: usize,
   dqAt: usize,
   dkAt: usize,
   dvAt: usize,
-  scratchAt: usize,
+  scratchPAt: usize,
   scratchDsAt: usize,
+  scratchAt: usize,
   B: i32,
   Tq: i32,
   Tk: i32,
   C: i32,
   heads: i32,
+  causal: i32,
 ): void {
   const D = C / heads
   const row = bytes(C)
-  const pRow = bytes(Tk)
   const scale: f32 = 1 / sqrt<f32>(<f32>D)
   for (let head = firstOf(B * heads), end = endOf(B * heads); head < end; head++) {
     const b = head / heads
     const n = visible(lengthsAt, b, Tk)
+    const pRow = bytes(n)
     const h = bytes((head % heads) * D)
     const q = <usize>(b * Tq) * row + h
     const k = <usize>(b * Tk) * row + h
-    const p = pAt + <usize>(head * Tq) * pRow
+    probabilities(qAt + q, kAt + k, row, scratchAt, scratchPAt, Tq, n, D, scale, causal)
     turn(vAt + k, row, n, D, scratchAt)
-    product(dyAt + q, row, 4, scratchAt, bytes(n), scratchDsAt, pRow, Tq, n, D)
-    for (let i = 0; i < Tq; i++) softmaxGrad(p + <usize>i * pRow, scratchDsAt + <usize>i * pRow, scale, n)
+    product(dyAt + q, row, 4, scratchAt, pRow, scratchDsAt, pRow, Tq, n, D)
+    for (let i = 0; i < Tq; i++) softmaxGrad(scratchPAt + <usize>i * pRow, scratchDsAt + <usize>i * pRow, scale, n)
     product(scratchDsAt, pRow, 4, kAt + k, row, dqAt + q, row, Tq, D, n)
     product(scratchDsAt, 4, pRow, qAt + q, row, dkAt + k, row, n, D, Tq)
-    product(p, 4, pRow, dyAt + q, row, dvAt + k, row, n, D, Tq)
+    product(scratchPAt, 4, pRow, dyAt + q, row, dvAt + k, row, n, D, Tq)
     for (let j = n; j < Tk; j++) {
       memory.fill(dkAt + k + <usize>j * row, 0, bytes(D))
       memory.fill(dvAt + k + <usize>j * row, 0, bytes(D))

@@ -1,11 +1,13 @@
 /**
  * Chooses the kernel module of this engine: the richest instruction set that it accepts and whose known answers come
- * out right; relaxed, simd128, scalar in this order. One module is compiled unless one fails.
+ * out right; relaxed, simd128, scalar in this order. One module is compiled unless one fails. Within it, variants that
+ * give a wrong answer are struck out, and the fastest of those with the same bits is found by a short trial.
  */
 import { ISAS, type Isa, type Manifest } from '../abi.ts'
 import { errorText, requireThat } from '../base/errors.ts'
 import { checkAnswers } from './known-answers.ts'
 import { instantiate, instantiateShared, type Kernels } from './kernels.ts'
+import { chooseVariants } from './trial.ts'
 
 /** No kernels work here, or not those that were asked for. */
 export class KernelError extends Error {}
@@ -26,7 +28,9 @@ export interface KernelOptions {
   threads?: number
   /** Only this instruction set will do. Default: the environment variable BITGEN_TARGET, else the best that works. */
   target?: Isa
-  /** Takes a line on what was chosen, and one on each module that failed. */
+  /** Whether variants are timed against each other, at most 20 ms once a process. Default true; else the first serves. */
+  trial?: boolean
+  /** Takes a line on what was chosen, and one on each module or variant that failed. */
   log?: (line: string) => void
 }
 
@@ -49,13 +53,16 @@ const PROBES: Record<Isa, Uint8Array<ArrayBuffer> | undefined> = {
 
 /** The kernels of a source, checked; throws the reason why they do not serve here. */
 async function attempt(source: KernelSource, options: KernelOptions): Promise<Kernels> {
+  const { families, trial = true, log } = options
   const needs = PROBES[source.isa]
   if (needs && !WebAssembly.validate(needs)) throw new Error('the engine has no such instructions')
   const { wasm, manifest } = await source.load()
   requireThat(manifest.isa === source.isa, 'manifest', `must be of ${source.isa}`, manifest.isa)
   const kernels = await onThreads(wasm, manifest, options)
-  const wrong = checkAnswers(kernels, options.families)
+  const wrong = checkAnswers(kernels, families)
   if (wrong !== undefined) throw new Error(wrong)
+  for (const [name, reason] of kernels.struckOut) log?.(`kernels: not ${name}: ${reason}`)
+  if (trial) chooseVariants(kernels, families)
   return kernels
 }
 
@@ -88,8 +95,7 @@ export function forcedTarget(given?: Isa): Isa | undefined {
 
 /**
  * Loads the best module that works. Throws what forcedTarget throws, a RangeError where the number of threads is none,
- * and a KernelError that names every reason where
- * none works, or the forced one does not.
+ * and a KernelError that names every reason where none works, or the forced one does not.
  */
 export async function loadKernels(options: KernelOptions): Promise<Kernels> {
   const { sources, threads = 1, log } = options

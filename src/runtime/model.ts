@@ -140,9 +140,10 @@ export abstract class Model<Image, Text, Piece> {
   info(): ModelInfo {
     const { manifest, executor, fileBytes, verified } = this.loaded
     const { name, parameters } = manifest
-    const { kernels, memoryUse: memory } = executor
-    const { isa } = kernels.manifest
-    return { name, fileBytes, parameters, memory, isa, threads: kernels.team?.threads ?? 1, verified, manifest }
+    const { manifest: module, team, trials, struckOut } = executor.kernels
+    const memory = executor.memoryUse
+    const threads = team?.threads ?? 1
+    return { name, fileBytes, parameters, memory, isa: module.isa, threads, trials, struckOut, verified, manifest }
   }
 
   /** Lets go of the memory. */

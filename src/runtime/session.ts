@@ -10,6 +10,8 @@ import type { Tensor } from '../io/safetensors.ts'
 import { batchIds, EOS, VOCABULARY, VocabularyMap } from '../text/vocabulary.ts'
 import { Decoder } from './decoder.ts'
 import { Executor, type MemoryUse } from './execute.ts'
+import type { Trial } from './kernels.ts'
+import { int8Plans } from './int8.ts'
 import { loadKernels, type KernelOptions } from './load.ts'
 import type { MemoryOptions } from './memory.ts'
 import { resizeImage, writePixels } from './preprocess.ts'
@@ -47,6 +49,9 @@ export interface ModelInfo {
   isa: Isa
   /** Threads that run it. */
   threads: number
+  /** Variants of kernels that were timed against each other at load, and those that this engine gets wrong. */
+  trials: readonly Trial[]
+  struckOut: ReadonlyMap<string, string>
   /** The digests of the file were compared; false in pages without TLS, whose engines cannot. */
   verified: boolean
   manifest: ModelManifest
@@ -123,15 +128,16 @@ export class Session {
     const { file, verified } = await openModelFile(bytes)
     const vocabulary = file.kept && new VocabularyMap(file.kept)
     requireTable(file, vocabulary?.size ?? VOCABULARY)
-    const families = new Set([...PREPROCESSING, ...file.plans.flatMap(({ calls }) => calls.map(({ k }) => k))])
-    const { threads = threadsFor(file.plans) } = options
+    const plans = int8Plans(file)
+    const families = new Set([...PREPROCESSING, ...plans.flatMap(({ calls }) => calls.map(({ k }) => k))])
+    const { threads = threadsFor(plans) } = options
     const kernels = await loadKernels({ ...options, families, threads })
-    for (const plan of file.plans) verify(plan, kernels.manifest)
-    const executor = new Executor(kernels, file.plans)
+    for (const plan of plans) verify(plan, kernels.manifest)
+    const executor = new Executor(kernels, plans)
     for (const { name, dtype } of executor.names('weight')) {
       const weight = executor.tensor(name!)
       const { length } = weight
-      const stored = storedWeight(file, name!, dtype === 't2')
+      const stored = storedWeight(file, name!, dtype !== 'f32')
       requireThat(stored.length === length, `model file: ${name}`, `must have ${length} elements`, stored.length)
       weight.set(stored as Float32Array)
     }
