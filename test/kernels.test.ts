@@ -179,7 +179,11 @@ function checkBounds({ plan, feeds }: BoundsCase, kernels: Kernels): string[] {
   for (const parts of [2, 3]) {
     const { results } = runGuarded(kernels, plan, feeds, null, parts)
     for (const name of plan.outputs) {
-      assert.equal(results.get(name), first.results.get(name), `${plan.name}: ${name} must not change in ${parts} parts`)
+      assert.equal(
+        results.get(name),
+        first.results.get(name),
+        `${plan.name}: ${name} must not change in ${parts} parts`,
+      )
     }
   }
   return [...first.used].map((entry) => entry.name)
