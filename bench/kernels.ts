@@ -24,6 +24,8 @@ interface Subject {
   sizes: Sizes[]
   /** Arguments; the kernel is measured as the call that a plan would make. */
   args: (place: Place, ...sizes: Sizes) => number[]
+  /** Multiply-accumulates; default: M * K * N. */
+  macs?: (...sizes: Sizes) => number
   /** Peak that the kernel is held against, by instruction set and determinism; absent: bound by memory. */
   peak?: (isa: Isa, entry: KernelEntry) => string
   /** Bytes read and written, where there is no peak. */
@@ -55,6 +57,12 @@ const FLOAT: Sizes[] = [
   [2048, 128, 128],
 ]
 
+/** Tokens, channels and heads in place of M, K and N. */
+const ATTENTION: Sizes[] = [
+  [17, 128, 4],
+  [257, 128, 4],
+]
+
 const f32Peak = (isa: Isa, { deterministic }: KernelEntry) =>
   isa === 'scalar' ? 'f32 mul+add' : deterministic ? 'f32x4 mul+add' : 'f32x4 madd'
 
@@ -73,6 +81,41 @@ export const SUBJECTS: Subject[] = [
     family: 'matmul_nt__f32',
     sizes: [...FLOAT, [1, 128, 4836]],
     args: (place, M, K, N) => [place('f32', M * K), place('f32', N * K), 0, ...tail(place, M * N, N * K, M, K, N)],
+    peak: f32Peak,
+  },
+  {
+    family: 'matmul_nt__f32_i8',
+    sizes: [
+      [60, 256, 128],
+      [1, 128, 4836],
+      [1, 128, 50257],
+    ],
+    args(place, M, K, N) {
+      const operands = [place('f32', M * K), place('i8', N * K), place('f32', N), 0]
+      return [...operands, ...tail(place, M * N, N * K, M, K, N)]
+    },
+    peak: f32Peak,
+  },
+  {
+    family: 'attention__f32',
+    sizes: ATTENTION,
+    args(place, T, C, heads) {
+      const operands = [place('f32', T * C), place('f32', T * C), place('f32', T * C), 0, place('f32', T * C)]
+      return [...operands, place('f32', T * T), place('f32', (T * C) / heads), 1, T, T, C, heads, 0]
+    },
+    macs: (T, C) => 2 * T * T * C,
+    peak: f32Peak,
+  },
+  {
+    family: 'attention_grad__f32',
+    sizes: ATTENTION,
+    args(place, T, C, heads) {
+      const operands = Array.from({ length: 4 }, () => place('f32', T * C))
+      const gradients = Array.from({ length: 3 }, () => place('f32', T * C))
+      const scratch = [place('f32', T * T), place('f32', T * T), place('f32', (T * C) / heads)]
+      return [...operands, 0, ...gradients, ...scratch, 1, T, T, C, heads, 0]
+    },
+    macs: (T, C) => 5 * T * T * C,
     peak: f32Peak,
   },
   {
@@ -159,7 +202,7 @@ export function measure(
   const row: Row = { kernel: entry.name, isa: kernels.manifest.isa, M, K, N }
   if (subject.bytes) return { ...row, gbytes: subject.bytes(...sizes) / seconds / 1e9 }
   const peak = subject.peak!(row.isa, entry)
-  const gmacs = (M * K * N) / seconds / 1e9
+  const gmacs = (subject.macs?.(...sizes) ?? M * K * N) / seconds / 1e9
   return { ...row, gmacs, peak, share: gmacs / peaks.measure(peak, AGAIN) }
 }
 

@@ -13,7 +13,7 @@ const bytesOf = (a: string, b: string, half: 0 | 1) => `i8x16.shuffle(${a}, ${b}
 const pairsOf = (a: string, b: string, half: 0 | 1) => `i16x8.shuffle(${a}, ${b}, ${interleave(8, half)})`
 
 /**
- * 16 inputs of four outputs: `use` gets the four numbers of each input. Codes of rows r0..r3 are turned as bytes and then
+ * 8 inputs of four outputs: `use` gets the four numbers of each input. Codes of rows r0..r3 are turned as bytes and then
  * moved to the top byte of their lane: code * 2^24 times scale * 2^-24 is code * scale, rounded once like it (scales are
  * at least 1e-8/127, so both are exact), for fewer shuffles than extending signs takes.
  */
@@ -22,30 +22,27 @@ const columns = (use: (column: string, k: number) => string) => {
   const four = (a: string, b: string, half: 0 | 1, k: number) => `u = ${pairsOf(a, b, half)}
       v = ${bytesOf('zero', 'u', 0)}; ${use(number(0), k)}; ${use(number(1), k + 1)}
       v = ${bytesOf('zero', 'u', 1)}; ${use(number(0), k + 2)}; ${use(number(1), k + 3)}`
-  return `t0 = ${bytesOf('r0', 'r1', 0)}; t1 = ${bytesOf('r0', 'r1', 1)}
-      t2 = ${bytesOf('r2', 'r3', 0)}; t3 = ${bytesOf('r2', 'r3', 1)}
-      ${four('t0', 't2', 0, 0)}
-      ${four('t0', 't2', 1, 4)}
-      ${four('t1', 't3', 0, 8)}
-      ${four('t1', 't3', 1, 12)}`
+  return `t0 = ${bytesOf('r0', 'r1', 0)}; t1 = ${bytesOf('r2', 'r3', 0)}
+      ${four('t0', 't1', 0, 0)}
+      ${four('t0', 't1', 1, 4)}`
 }
 
-const VARIABLES = 'r0: v128, r1: v128, r2: v128, r3: v128, t0: v128, t1: v128, t2: v128, t3: v128, u: v128, v: v128'
+const VARIABLES = 'r0: v128, r1: v128, r2: v128, r3: v128, t0: v128, t1: v128, u: v128, v: v128'
 const DOWN = 'f32x4.splat(<f32>(1.0 / 16777216.0))'
 
-/** The part of a panel that four whole rows of codes make, 16 inputs at a time; the rest runs one by one. */
+/** The part of a panel that four whole rows of codes make, 8 inputs at a time; the rest runs one by one. */
 const FOUR_ROWS = `
 /** Columns of the panel at \`to\` from four rows of codes, K inputs apart; returns how many inputs it took. */
 function four_rows_of_codes(from: usize, scalesAt: usize, to: usize, K: i32): i32 {
   const row = <usize>K
   const zero = i8x16.splat(0), scale = f32x4.mul(v128.load(scalesAt), ${DOWN})
   let k = 0
-  for (; k + 16 <= K; k += 16) {
+  for (; k + 8 <= K; k += 8) {
     let ${VARIABLES}
-    ${each(4, (r) => `r${r} = v128.load(from + ${r} * row)`, '    ')}
+    ${each(4, (r) => `r${r} = v128.load64_zero(from + ${r} * row)`, '    ')}
       ${columns((column, i) => `v128.store(to, ${column}, ${32 * i})`)}
-    from += 16
-    to += 512
+    from += 8
+    to += 256
   }
   return k
 }
@@ -58,7 +55,7 @@ const SINGLE_ROW = `
 /** y[N] = x[K] . (codes[N,K] * scales[N])^T + bias[N], N >= ${SINGLE}; the last pass overlaps the one before, to the same bits. */
 function single_row_of_codes(xAt: usize, codesAt: usize, scalesAt: usize, biasAt: usize, yAt: usize, K: i32, N: i32): void {
   const row = <usize>K
-  const whole = row & ~15
+  const whole = row & ~7
   const zero = i8x16.splat(0)
   for (let n = 0; n < N; n += ${SINGLE}) {
     const first = <usize>min(n, N - ${SINGLE})
@@ -67,13 +64,13 @@ function single_row_of_codes(xAt: usize, codesAt: usize, scalesAt: usize, biasAt
     const bias = biasAt + (first << 2)
     const to = yAt + (first << 2)
     ${each(SINGLE / 4, (i) => `let p${i} = biasAt ? v128.load(bias, ${16 * i}) : f32x4.splat(0)`, '    ')}
-    for (let k: usize = 0; k < whole; k += 16) {
+    for (let k: usize = 0; k < whole; k += 8) {
       const x = xAt + (k << 2), down = ${DOWN}
       let at = w + k, scale: v128, ${VARIABLES}
       ${each(
         SINGLE / 4,
         (i) => `scale = f32x4.mul(v128.load(scales, ${16 * i}), down)
-      ${each(4, (r) => `r${r} = v128.load(at + ${r} * row)`, '      ')}
+      ${each(4, (r) => `r${r} = v128.load64_zero(at + ${r} * row)`, '      ')}
       ${columns((column, j) => `p${i} = f32x4.add(p${i}, f32x4.mul(v128.load32_splat(x, ${4 * j}), ${column}))`)}
       at += 4 * row`,
         '      ',
