@@ -24,6 +24,7 @@ import { randomModel } from './random-model.ts'
 import { writeReport } from './report.ts'
 import { measureSizes, requireBounds, sizeText } from './size.ts'
 import { benchStandalone } from './standalone.ts'
+import { benchThreads } from './threads.ts'
 import { FULL, QUICK } from './timing.ts'
 import { benchConfig, measureTraining, stageText, trainText } from './train.ts'
 import { benchTune } from './tune.ts'
@@ -156,6 +157,7 @@ const BENCHES: Record<string, (args: string[]) => Promise<void>> = {
   report,
   size,
   standalone: benchStandalone,
+  threads: benchThreads,
   train,
   tune: benchTune,
 }

@@ -4,13 +4,23 @@
  * loaded when chosen.
  */
 import { join } from 'node:path'
-import type { BuildOptions } from 'esbuild'
+import type { BuildOptions, Plugin } from 'esbuild'
 
 export const ROOT = join(import.meta.dirname, '..')
 export const BUILD = join(ROOT, 'build')
 
 /** Kernels by the path that src/kernels.ts names; it holds from build/ too. */
 const KERNEL_MODULES = '../build/kernels-*.js'
+
+/** Threads are a script beside core.js, which is loaded where a model is worth several. */
+const THREADS_ASIDE: Plugin = {
+  name: 'threads aside',
+  setup({ onResolve }) {
+    onResolve({ filter: /\/threads\.ts$/ }, ({ kind }) => {
+      return kind === 'dynamic-import' ? { path: './threads.js', external: true } : undefined
+    })
+  },
+}
 
 const SHARED = {
   bundle: true,
@@ -22,8 +32,9 @@ const SHARED = {
 
 export const CORE = {
   ...SHARED,
-  entryPoints: { core: 'src/core.ts' },
+  entryPoints: { core: 'src/core.ts', threads: 'src/runtime/threads.ts' },
   external: [KERNEL_MODULES],
+  plugins: [THREADS_ASIDE],
   platform: 'neutral',
   target: 'es2022',
   minify: true,

@@ -44,26 +44,31 @@ export function emitKernels(
     files.set(path, source)
     addFile(path, source, (family) => kernelName(family, '', isa, ''), true)
   }
+  entry.push("export { setPart } from './lib/threads'")
   // The first byte behind the kernels' own constants.
   entry.push('export function heapBase(): usize { return __heap_base }')
   files.set('entry.ts', entry.join('\n'))
   return { files, kernels }
 
   function addFile(path: string, source: string, nameOf: (family: string) => string, deterministic: boolean): void {
-    for (const { family, params } of exportsOf(source, path)) {
+    for (const { family, params, parallel } of exportsOf(source, path)) {
       const name = nameOf(family)
       requireThat(!kernels.some((k) => k.name === name), path, 'must not export a kernel that stands elsewhere', name)
-      kernels.push({ name, family, params, deterministic })
+      kernels.push({ name, family, params, deterministic, parallel })
       entry.push(`export { ${family} as ${name} } from './${path.replace(/\.ts$/, '')}'`)
     }
   }
 }
 
-/** Exported kernels of a source: functions whose name has a `__` and types behind it. */
-export function exportsOf(source: string, path: string): { family: string; params: KernelEntry['params'] }[] {
-  const found = source.matchAll(/^export function (\w+__\w+)\(([^)]*)\): void/gm)
-  return Array.from(found, ([, family, list]) => ({
+/**
+ * Exported kernels of a source: functions whose name has a `__` and types behind it. Those that ask for their share of
+ * the work run on all threads.
+ */
+export function exportsOf(source: string, path: string): Pick<KernelEntry, 'family' | 'params' | 'parallel'>[] {
+  const found = source.matchAll(/^export function (\w+__\w+)\(([^)]*)\): void \{$(.*?)^\}$/gms)
+  return Array.from(found, ([, family, list, body]) => ({
     family,
+    parallel: /\bfirstOf\(/.test(body),
     params: list
       .split(',')
       .map((param) => param.trim())

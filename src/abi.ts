@@ -43,10 +43,12 @@ export interface KernelEntry {
   name: string
   /** What a plan calls it by, e.g. `matmul_nt__f32`. */
   family: string
-  /** Parameter names and WebAssembly types, in order; `...At` is a byte offset. */
+  /** Parameter names and WebAssembly types, in order; `...At` is a byte offset, `scratch...At` memory of one thread. */
   params: [name: string, type: 'i32' | 'f32'][]
   /** Same bits on every instruction set. Variants that are not may only serve plans that allow it. */
   deterministic: boolean
+  /** Splits its outputs between threads; others run on the first thread alone. */
+  parallel: boolean
 }
 
 /**

@@ -26,6 +26,11 @@ export interface LoadOptions extends FetchOptions {
   maxMemory?: number
   /** Only these kernels will do; default: the best that give the right answers here. */
   target?: Isa
+  /**
+   * Threads that run the model; default: as many as are worth it, one for small models. Where the engine or page has no
+   * shared memory, one runs it.
+   */
+  threads?: number
 }
 
 /** Default of maxMemory; the shipped model takes 21 MB. */
@@ -38,9 +43,9 @@ export class BitGen extends Model<Pixels, ArrayLike<number>, number> {
    * where it cannot be had or no kernels work here, and the reason of an abort.
    */
   static async load(source: Source, options: LoadOptions = {}): Promise<BitGen> {
-    const { target, maxMemory = MAX_MEMORY } = options
+    const { target, threads, maxMemory = MAX_MEMORY } = options
     const bytes = await fetchBytes(source, maxMemory, options)
-    return new BitGen(await Session.open(bytes, { sources: KERNELS, target, maxMemory }))
+    return new BitGen(await Session.open(bytes, { sources: KERNELS, target, threads, maxMemory }))
   }
 
   protected override pixelsOf(image: Pixels): Pixels {

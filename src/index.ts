@@ -57,9 +57,9 @@ export class BitGen extends Model<ImageInput, string, string> {
    * RangeError where it is damaged or too large, an Error where it cannot be had, and the reason of an abort.
    */
   static async load(source: Source = DEFAULT_MODEL, options: LoadOptions = {}): Promise<BitGen> {
-    const { target, maxMemory = MAX_MEMORY } = options
+    const { target, threads, maxMemory = MAX_MEMORY } = options
     const bytes = await readBytes(source, maxMemory, options)
-    return new BitGen(await Session.open(bytes, { sources: KERNELS, target, maxMemory }))
+    return new BitGen(await Session.open(bytes, { sources: KERNELS, target, threads, maxMemory }))
   }
 
   protected override async pixelsOf(image: ImageInput): Promise<Pixels> {

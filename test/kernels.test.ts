@@ -1,7 +1,7 @@
 /**
  * Bounds of every exported kernel on every instruction set: all cases of all ops and of the kernels that no op calls,
  * forward and gradient, each buffer between canaries, then each in turn flush with the end of memory. Results must
- * not depend on the place.
+ * not depend on the place, nor on the number of parts in which kernels split their outputs.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -176,6 +176,16 @@ function checkBounds({ plan, feeds }: BoundsCase, kernels: Kernels): string[] {
       assert.equal(results.get(name), first.results.get(name), message)
     }
   })
+  for (const parts of [2, 3]) {
+    const { results } = runGuarded(kernels, plan, feeds, null, parts)
+    for (const name of plan.outputs) {
+      assert.equal(
+        results.get(name),
+        first.results.get(name),
+        `${plan.name}: ${name} must not change in ${parts} parts`,
+      )
+    }
+  }
   return [...first.used].map((entry) => entry.name)
 }
 
@@ -216,7 +226,13 @@ for (const kernels of await builtKernels()) {
 function writer(): Kernels {
   const memory = new WebAssembly.Memory({ initial: 1 })
   const write__f32 = (at: number, i: number) => new DataView(memory.buffer).setFloat32(at + 4 * i, 1)
-  const entry: KernelEntry = { name: 'write__f32', family: 'write__f32', params: [], deterministic: true }
+  const entry: KernelEntry = {
+    name: 'write__f32',
+    family: 'write__f32',
+    params: [],
+    deterministic: true,
+    parallel: false,
+  }
   const manifest: Manifest = { isa: 'scalar', heapBase: 0, sha256: '', kernels: [entry], answers: [] }
   return new Kernels(manifest, { exports: { memory, write__f32 } } as unknown as WebAssembly.Instance)
 }

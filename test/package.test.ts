@@ -24,7 +24,7 @@ const BELONGS = [
   /^package\.json$/,
   /^(README|CHANGELOG|ATTRIBUTION)\.md$/,
   /^LICENSE$/,
-  /^build\/(core|index|cli|chunk-\w+|kernels-\w+)\.js$/,
+  /^build\/(core|threads|index|cli|chunk-\w+|kernels-\w+)\.js$/,
   /^build\/core\.js\.map$/,
   /^build\/types\/.*\.d\.ts$/,
   /^build\/sources\/package(-lock)?\.json$/,

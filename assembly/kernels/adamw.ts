@@ -4,6 +4,7 @@
  * `touchedAt` is given, only rows whose flag is not 0 exist: the others hold no gradient, and moments of zero.
  */
 import { axpy, bytes } from '../lib/lanes'
+import { endOf, firstOf, LINE } from '../lib/threads'
 
 function skips(touchedAt: usize, row: i32): bool {
   return touchedAt != 0 && load<u8>(touchedAt + <usize>row) == 0
@@ -104,8 +105,14 @@ export function adamw__f32(
   const eps = load<f32>(controlAt, 24)
   const step = lr * load<f32>(controlAt, 28)
   const c2 = load<f32>(controlAt, 32)
+  const at = bytes(firstOf(K, LINE))
+  const n = endOf(K, LINE) - firstOf(K, LINE)
+  gAt += at
+  pAt += at
+  mAt += at
+  vAt += at
   for (let row = 0; row < M; row++) {
-    if (!skips(touchedAt, row)) updateRow(gAt, pAt, mAt, vAt, K, factor, b1, rest1, b2, rest2, step, c2, eps, decay)
+    if (!skips(touchedAt, row)) updateRow(gAt, pAt, mAt, vAt, n, factor, b1, rest1, b2, rest2, step, c2, eps, decay)
     gAt += bytes(K)
     pAt += bytes(K)
     mAt += bytes(K)

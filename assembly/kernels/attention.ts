@@ -7,6 +7,7 @@
 import { bytes, dot, scaleRow } from '../lib/lanes'
 import { product } from '../lib/product'
 import { exponentials, largest } from '../lib/softmax'
+import { endOf, firstOf } from '../lib/threads'
 
 /** Keys that samples of `lengths` see; all where there are none. */
 function visible(lengthsAt: usize, b: i32, Tk: i32): i32 {
@@ -45,8 +46,8 @@ export function attention__f32(
   vAt: usize,
   lengthsAt: usize,
   yAt: usize,
-  pAt: usize,
-  turnedAt: usize,
+  scratchPAt: usize,
+  scratchAt: usize,
   B: i32,
   Tq: i32,
   Tk: i32,
@@ -57,16 +58,14 @@ export function attention__f32(
   const D = C / heads
   const row = bytes(C)
   const scale: f32 = 1 / sqrt<f32>(<f32>D)
-  for (let b = 0; b < B; b++) {
+  for (let head = firstOf(B * heads), end = endOf(B * heads); head < end; head++) {
+    const b = head / heads
     const n = visible(lengthsAt, b, Tk)
-    for (let h: usize = 0; h < row; h += bytes(D)) {
-      probabilities(qAt + h, kAt + h, row, turnedAt, pAt, Tq, n, D, scale, causal)
-      product(pAt, bytes(n), 4, vAt + h, row, yAt + h, row, Tq, D, n)
-    }
-    qAt += <usize>Tq * row
-    yAt += <usize>Tq * row
-    kAt += <usize>Tk * row
-    vAt += <usize>Tk * row
+    const h = bytes((head % heads) * D)
+    const q = <usize>(b * Tq) * row + h
+    const k = <usize>(b * Tk) * row + h
+    probabilities(qAt + q, kAt + k, row, scratchAt, scratchPAt, Tq, n, D, scale, causal)
+    product(scratchPAt, bytes(n), 4, vAt + k, row, yAt + q, row, Tq, D, n)
   }
 }
 
@@ -84,9 +83,9 @@ export function attention_grad__f32(
   dqAt: usize,
   dkAt: usize,
   dvAt: usize,
-  pAt: usize,
-  dsAt: usize,
-  turnedAt: usize,
+  scratchPAt: usize,
+  scratchDsAt: usize,
+  scratchAt: usize,
   B: i32,
   Tq: i32,
   Tk: i32,
@@ -97,29 +96,24 @@ export function attention_grad__f32(
   const D = C / heads
   const row = bytes(C)
   const scale: f32 = 1 / sqrt<f32>(<f32>D)
-  for (let b = 0; b < B; b++) {
+  for (let head = firstOf(B * heads), end = endOf(B * heads); head < end; head++) {
+    const b = head / heads
     const n = visible(lengthsAt, b, Tk)
     const pRow = bytes(n)
-    for (let h: usize = 0; h < row; h += bytes(D)) {
-      probabilities(qAt + h, kAt + h, row, turnedAt, pAt, Tq, n, D, scale, causal)
-      turn(vAt + h, row, n, D, turnedAt)
-      product(dyAt + h, row, 4, turnedAt, pRow, dsAt, pRow, Tq, n, D)
-      for (let i = 0; i < Tq; i++) softmaxGrad(pAt + <usize>i * pRow, dsAt + <usize>i * pRow, scale, n)
-      product(dsAt, pRow, 4, kAt + h, row, dqAt + h, row, Tq, D, n)
-      product(dsAt, 4, pRow, qAt + h, row, dkAt + h, row, n, D, Tq)
-      product(pAt, 4, pRow, dyAt + h, row, dvAt + h, row, n, D, Tq)
+    const h = bytes((head % heads) * D)
+    const q = <usize>(b * Tq) * row + h
+    const k = <usize>(b * Tk) * row + h
+    probabilities(qAt + q, kAt + k, row, scratchAt, scratchPAt, Tq, n, D, scale, causal)
+    turn(vAt + k, row, n, D, scratchAt)
+    product(dyAt + q, row, 4, scratchAt, pRow, scratchDsAt, pRow, Tq, n, D)
+    for (let i = 0; i < Tq; i++) softmaxGrad(scratchPAt + <usize>i * pRow, scratchDsAt + <usize>i * pRow, scale, n)
+    product(scratchDsAt, pRow, 4, kAt + k, row, dqAt + q, row, Tq, D, n)
+    product(scratchDsAt, 4, pRow, qAt + q, row, dkAt + k, row, n, D, Tq)
+    product(scratchPAt, 4, pRow, dyAt + q, row, dvAt + k, row, n, D, Tq)
+    for (let j = n; j < Tk; j++) {
+      memory.fill(dkAt + k + <usize>j * row, 0, bytes(D))
+      memory.fill(dvAt + k + <usize>j * row, 0, bytes(D))
     }
-    if (n < Tk) {
-      memory.fill(dkAt + <usize>n * row, 0, <usize>(Tk - n) * row)
-      memory.fill(dvAt + <usize>n * row, 0, <usize>(Tk - n) * row)
-    }
-    dyAt += <usize>Tq * row
-    qAt += <usize>Tq * row
-    dqAt += <usize>Tq * row
-    kAt += <usize>Tk * row
-    vAt += <usize>Tk * row
-    dkAt += <usize>Tk * row
-    dvAt += <usize>Tk * row
   }
 }
 

@@ -4,6 +4,7 @@
  */
 import { bytes } from '../lib/lanes'
 import { exp, exp4, linear } from '../lib/math'
+import { endOf, firstOf, LINE } from '../lib/threads'
 
 /** 1 / sqrt(2 pi). */
 const DENSITY: f32 = 0.3989422804
@@ -55,7 +56,8 @@ function clip4(x: v128): v128 {
 
 /** y = x * Phi(x) = max(x, 0) - |x| * (1 - Phi(|x|)). */
 export function gelu__f32(xAt: usize, yAt: usize, n: i32): void {
-  let i: usize = 0
+  let i = bytes(firstOf(n, LINE))
+  n = endOf(n, LINE)
   if (ASC_FEATURE_SIMD) {
     for (const whole = bytes(n & ~3); i < whole; i += 16) {
       const x = v128.load(xAt + i)
@@ -72,7 +74,8 @@ export function gelu__f32(xAt: usize, yAt: usize, n: i32): void {
 
 /** dx = dy * (Phi(x) + x * phi(x)). */
 export function gelu_grad__f32(dyAt: usize, xAt: usize, dxAt: usize, n: i32): void {
-  let i: usize = 0
+  let i = bytes(firstOf(n, LINE))
+  n = endOf(n, LINE)
   if (ASC_FEATURE_SIMD) {
     for (const whole = bytes(n & ~3); i < whole; i += 16) {
       const x = v128.load(xAt + i)

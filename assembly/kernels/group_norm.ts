@@ -4,11 +4,11 @@
  * groups are walked three times; large batches are bound by memory.
  */
 import { bytes } from '../lib/lanes'
+import { endOf, firstOf, scratch } from '../lib/threads'
 
 const GROUP = 8
-/** Two times eight partial sums, one a channel. */
-const FIRST = memory.data(32, 16)
-const SECOND = memory.data(32, 16)
+/** Where the second eight partial sums lie in scratch. */
+const SECOND: usize = 32
 
 /** The sum of eight partial sums: 4 apart first, then as lanes.ts combines four. */
 function total(at: usize): f32 {
@@ -34,17 +34,19 @@ export function group_norm__f32(
   const step = bytes(C)
   const sample = <usize>P * step
   const count = <f32>(P * GROUP)
+  const first = bytes(firstOf(C, GROUP))
+  const end = bytes(endOf(C, GROUP))
   for (let b = 0; b < B; b++) {
-    for (let c: usize = 0; c < step; c += bytes(GROUP)) {
+    for (let c = first; c < end; c += bytes(GROUP)) {
       const mean = sumGroup(xAt + c, step, P) / count
       const inverse: f32 = 1 / sqrt<f32>(sumGroupSquares(xAt + c, mean, step, P) / count + eps)
-      store<f32>(statsAt, mean)
-      store<f32>(statsAt, inverse, 4)
-      statsAt += 8
+      store<f32>(statsAt + (c >> 2), mean)
+      store<f32>(statsAt + (c >> 2), inverse, 4)
       scaleGroup(xAt + c, mean, inverse, gainAt + c, biasAt + c, yAt + c, step, P)
     }
     xAt += sample
     yAt += sample
+    statsAt += step >> 2
   }
 }
 
@@ -56,16 +58,16 @@ function sumGroup(xAt: usize, step: usize, P: i32): f32 {
       low = f32x4.add(low, v128.load(xAt))
       high = f32x4.add(high, v128.load(xAt, 16))
     }
-    v128.store(FIRST, low)
-    v128.store(FIRST, high, 16)
+    v128.store(scratch, low)
+    v128.store(scratch, high, 16)
   } else {
     for (let j: usize = 0; j < bytes(GROUP); j += 4) {
       let sum: f32 = 0
       for (let p = 0; p < P; p++) sum += load<f32>(xAt + <usize>p * step + j)
-      store<f32>(FIRST + j, sum)
+      store<f32>(scratch + j, sum)
     }
   }
-  return total(FIRST)
+  return total(scratch)
 }
 
 /** Sum of (x - mean)^2. */
@@ -80,8 +82,8 @@ function sumGroupSquares(xAt: usize, mean: f32, step: usize, P: i32): f32 {
       low = f32x4.add(low, f32x4.mul(d0, d0))
       high = f32x4.add(high, f32x4.mul(d1, d1))
     }
-    v128.store(FIRST, low)
-    v128.store(FIRST, high, 16)
+    v128.store(scratch, low)
+    v128.store(scratch, high, 16)
   } else {
     for (let j: usize = 0; j < bytes(GROUP); j += 4) {
       let sum: f32 = 0
@@ -89,10 +91,10 @@ function sumGroupSquares(xAt: usize, mean: f32, step: usize, P: i32): f32 {
         const d = load<f32>(xAt + <usize>p * step + j) - mean
         sum += d * d
       }
-      store<f32>(FIRST + j, sum)
+      store<f32>(scratch + j, sum)
     }
   }
-  return total(FIRST)
+  return total(scratch)
 }
 
 /** y = (x - mean) * (inverse * gain) + bias for one group of one sample. */
@@ -147,27 +149,28 @@ export function group_norm_grad__f32(
   const step = bytes(C)
   const sample = <usize>P * step
   const count = <f32>(P * GROUP)
-  memory.fill(dgainAt, 0, step)
-  memory.fill(dbiasAt, 0, step)
+  const first = bytes(firstOf(C, GROUP))
+  const end = bytes(endOf(C, GROUP))
+  memory.fill(dgainAt + first, 0, end - first)
+  memory.fill(dbiasAt + first, 0, end - first)
   for (let b = 0; b < B; b++) {
-    for (let c: usize = 0; c < step; c += bytes(GROUP)) {
-      const mean = load<f32>(statsAt)
-      const inverse = load<f32>(statsAt, 4)
-      statsAt += 8
+    for (let c = first; c < end; c += bytes(GROUP)) {
+      const mean = load<f32>(statsAt + (c >> 2))
+      const inverse = load<f32>(statsAt + (c >> 2), 4)
       sumGradients(dyAt + c, xAt + c, mean, step, P)
       for (let j: usize = 0; j < bytes(GROUP); j += 4) {
-        const sumDy = load<f32>(FIRST + j)
-        const sumDyZ = load<f32>(SECOND + j) * inverse
+        const sumDy = load<f32>(scratch + j)
+        const sumDyZ = load<f32>(scratch + SECOND + j) * inverse
         const gain = load<f32>(gainAt + c + j)
         const dgain = dgainAt + c + j
         const dbias = dbiasAt + c + j
         store<f32>(dgain, load<f32>(dgain) + sumDyZ)
         store<f32>(dbias, load<f32>(dbias) + sumDy)
-        store<f32>(FIRST + j, sumDy * gain)
-        store<f32>(SECOND + j, sumDyZ * gain)
+        store<f32>(scratch + j, sumDy * gain)
+        store<f32>(scratch + SECOND + j, sumDyZ * gain)
       }
-      const meanU = total(FIRST) / count
-      const meanUz = total(SECOND) / count
+      const meanU = total(scratch) / count
+      const meanUz = total(scratch + SECOND) / count
       blendGroup(
         dyAt + c,
         xAt + c,
@@ -184,10 +187,11 @@ export function group_norm_grad__f32(
     dyAt += sample
     xAt += sample
     dxAt += sample
+    statsAt += step >> 2
   }
 }
 
-/** FIRST = sums of dy, SECOND = sums of dy * (x - mean), one a channel. */
+/** Sums of dy, and SECOND bytes behind them sums of dy * (x - mean), one a channel, into scratch. */
 function sumGradients(dyAt: usize, xAt: usize, mean: f32, step: usize, P: i32): void {
   if (ASC_FEATURE_SIMD) {
     const m = f32x4.splat(mean)
@@ -204,10 +208,10 @@ function sumGradients(dyAt: usize, xAt: usize, mean: f32, step: usize, P: i32): 
       z1 = f32x4.add(z1, f32x4.mul(d1, f32x4.sub(v128.load(xAt, 16), m)))
       dyAt += step
     }
-    v128.store(FIRST, a0)
-    v128.store(FIRST, a1, 16)
-    v128.store(SECOND, z0)
-    v128.store(SECOND, z1, 16)
+    v128.store(scratch, a0)
+    v128.store(scratch, a1, 16)
+    v128.store(scratch + SECOND, z0)
+    v128.store(scratch + SECOND, z1, 16)
   } else {
     for (let j: usize = 0; j < bytes(GROUP); j += 4) {
       let sumDy: f32 = 0
@@ -218,8 +222,8 @@ function sumGradients(dyAt: usize, xAt: usize, mean: f32, step: usize, P: i32): 
         sumDy += dy
         sumDyX += dy * (load<f32>(xAt + at) - mean)
       }
-      store<f32>(FIRST + j, sumDy)
-      store<f32>(SECOND + j, sumDyX)
+      store<f32>(scratch + j, sumDy)
+      store<f32>(scratch + SECOND + j, sumDyX)
     }
   }
 }

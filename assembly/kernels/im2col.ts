@@ -4,6 +4,7 @@
  * are written at the border only. Padding 1. Moves data and no more: bound by memory traffic.
  */
 import { addRow, bytes, copyRow } from '../lib/lanes'
+import { endOf, firstOf } from '../lib/threads'
 
 const PAD = 1
 
@@ -12,8 +13,12 @@ export function im2col__f32(xAt: usize, rowsAt: usize, B: i32, size: i32, C: i32
   const side = size / stride
   const pixel = bytes(C)
   const run = <usize>kernel * pixel
+  const row = <usize>(side * kernel) * run
+  const first = firstOf(side)
+  const end = endOf(side)
   for (let b = 0; b < B; b++) {
-    for (let oy = 0; oy < side; oy++) {
+    rowsAt += <usize>first * row
+    for (let oy = first; oy < end; oy++) {
       for (let ox = 0; ox < side; ox++) {
         const x = ox * stride - PAD
         const from = max(0, -x)
@@ -32,6 +37,7 @@ export function im2col__f32(xAt: usize, rowsAt: usize, B: i32, size: i32, C: i32
         }
       }
     }
+    rowsAt += <usize>(side - end) * row
     xAt += <usize>(size * size) * pixel
   }
 }
@@ -50,7 +56,10 @@ export function im2col_grad__f32(
   const pixel = bytes(C)
   const run = <usize>kernel * pixel
   const image = <usize>(size * size) * pixel
-  for (let b = 0; b < B; b++) {
+  const first = firstOf(B)
+  dxAt += <usize>first * image
+  drowsAt += <usize>(first * side * side * kernel) * run
+  for (let b = first, end = endOf(B); b < end; b++) {
     memory.fill(dxAt, 0, image)
     for (let oy = 0; oy < side; oy++) {
       for (let ox = 0; ox < side; ox++) {

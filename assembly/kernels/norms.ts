@@ -3,16 +3,14 @@
  * gradient. A row stays in L1 while it is walked two or three times. Gains of gradients are summed over rows in order.
  */
 import { axpy, bytes, dot, scaleRow, sum, sumSquares, sumSquaresAbout } from '../lib/lanes'
-
-/** Two times four partial sums: element i of a row adds to lane i % 4. */
-const PARTIAL = memory.data(32, 16)
+import { endOf, firstOf, LINE, scratch } from '../lib/threads'
 
 /** The sum of four partial sums, as lanes.ts combines them. */
 function total(at: usize): f32 {
   return load<f32>(at) + load<f32>(at, 4) + (load<f32>(at, 8) + load<f32>(at, 12))
 }
 
-/** Adds `value` to the partial sum of the element at byte offset `i` of its row. */
+/** Adds `value` to the partial sum of the element at byte offset `i` of its row: element i adds to lane i % 4. */
 function addPartial(at: usize, i: usize, value: f32): void {
   const lane = at + (i & 12)
   store<f32>(lane, load<f32>(lane) + value)
@@ -22,7 +20,10 @@ function addPartial(at: usize, i: usize, value: f32): void {
 export function rms_norm__f32(xAt: usize, gainAt: usize, yAt: usize, inverseAt: usize, M: i32, K: i32, eps: f32): void {
   const row = bytes(K)
   const whole = bytes(K & ~3)
-  for (let m = 0; m < M; m++) {
+  const first = firstOf(M)
+  xAt += <usize>first * row
+  yAt += <usize>first * row
+  for (let m = first, end = endOf(M); m < end; m++) {
     const inverse: f32 = 1 / sqrt<f32>(sumSquares(xAt, K) / <f32>K + eps)
     store<f32>(inverseAt + bytes(m), inverse)
     if (gainAt) {
@@ -52,39 +53,59 @@ export function rms_norm_grad__f32(
   K: i32,
 ): void {
   const row = bytes(K)
-  if (gainAt) memory.fill(dgainAt, 0, row)
+  const first = firstOf(M)
+  const end = endOf(M)
+  // A sum over rows is one in order: every thread adds up its columns of all of them.
+  const column = bytes(firstOf(K, LINE))
+  const columns = endOf(K, LINE) - firstOf(K, LINE)
+  if (gainAt) memory.fill(dgainAt + column, 0, bytes(columns))
   for (let m = 0; m < M; m++) {
     const inverse = load<f32>(inverseAt + bytes(m))
-    const dotted = gainAt ? gainDot(dyAt, xAt, gainAt, inverse, dgainAt, K) : dot(dyAt, xAt, K)
-    const along: f32 = inverse * inverse * inverse * (dotted / <f32>K)
-    if (gainAt) scaleBy(inverse, gainAt, dyAt, dxAt, K)
-    else scaleRow(inverse, dyAt, dxAt, K)
-    axpy(-along, xAt, dxAt, K)
+    if (m >= first && m < end) {
+      const dotted = gainAt ? gainDot(dyAt, xAt, gainAt, K) : dot(dyAt, xAt, K)
+      const along: f32 = inverse * inverse * inverse * (dotted / <f32>K)
+      if (gainAt) scaleBy(inverse, gainAt, dyAt, dxAt, K)
+      else scaleRow(inverse, dyAt, dxAt, K)
+      axpy(-along, xAt, dxAt, K)
+    }
+    if (gainAt) addScaledProduct(inverse, dyAt + column, xAt + column, dgainAt + column, columns)
     dyAt += row
     xAt += row
     dxAt += row
   }
 }
 
-/** Sum of dy*x*gain; adds dy*x*inverse to dgain on the way. */
-function gainDot(dyAt: usize, xAt: usize, gainAt: usize, inverse: f32, dgainAt: usize, K: i32): f32 {
+/** Sum of dy*x*gain. */
+function gainDot(dyAt: usize, xAt: usize, gainAt: usize, K: i32): f32 {
   let i: usize = 0
   if (ASC_FEATURE_SIMD) {
-    const s = f32x4.splat(inverse)
     let sum = f32x4.splat(0)
     for (const whole = bytes(K & ~3); i < whole; i += 16) {
       const t = f32x4.mul(v128.load(dyAt + i), v128.load(xAt + i))
       sum = f32x4.add(sum, f32x4.mul(t, v128.load(gainAt + i)))
-      v128.store(dgainAt + i, f32x4.add(v128.load(dgainAt + i), f32x4.mul(t, s)))
     }
-    v128.store(PARTIAL, sum)
-  } else memory.fill(PARTIAL, 0, 16)
+    v128.store(scratch, sum)
+  } else memory.fill(scratch, 0, 16)
   for (const end = bytes(K); i < end; i += 4) {
     const t = load<f32>(dyAt + i) * load<f32>(xAt + i)
-    addPartial(PARTIAL, i, t * load<f32>(gainAt + i))
-    store<f32>(dgainAt + i, load<f32>(dgainAt + i) + t * inverse)
+    addPartial(scratch, i, t * load<f32>(gainAt + i))
   }
-  return total(PARTIAL)
+  return total(scratch)
+}
+
+/** y += a * b * scale. */
+function addScaledProduct(scale: f32, aAt: usize, bAt: usize, yAt: usize, n: i32): void {
+  let i: usize = 0
+  if (ASC_FEATURE_SIMD) {
+    const s = f32x4.splat(scale)
+    for (const whole = bytes(n & ~3); i < whole; i += 16) {
+      const t = f32x4.mul(v128.load(aAt + i), v128.load(bAt + i))
+      v128.store(yAt + i, f32x4.add(v128.load(yAt + i), f32x4.mul(t, s)))
+    }
+  }
+  for (const end = bytes(n); i < end; i += 4) {
+    store<f32>(yAt + i, load<f32>(yAt + i) + load<f32>(aAt + i) * load<f32>(bAt + i) * scale)
+  }
 }
 
 /** y = x * gain * scale. */
@@ -114,7 +135,11 @@ export function layer_norm__f32(
 ): void {
   const row = bytes(K)
   const whole = bytes(K & ~3)
-  for (let m = 0; m < M; m++) {
+  const first = firstOf(M)
+  xAt += <usize>first * row
+  yAt += <usize>first * row
+  statsAt += <usize>first << 3
+  for (let m = first, end = endOf(M); m < end; m++) {
     const mean = sum(xAt, K) / <f32>K
     const inverse: f32 = 1 / sqrt<f32>(sumSquaresAbout(xAt, mean, K) / <f32>K + eps)
     store<f32>(statsAt, mean)
@@ -176,20 +201,20 @@ export function layer_norm_grad__f32(
         v128.store(dgainAt + i, f32x4.add(v128.load(dgainAt + i), f32x4.mul(dy, z)))
         v128.store(dbiasAt + i, f32x4.add(v128.load(dbiasAt + i), dy))
       }
-      v128.store(PARTIAL, sumU)
-      v128.store(PARTIAL, sumUz, 16)
-    } else memory.fill(PARTIAL, 0, 32)
+      v128.store(scratch, sumU)
+      v128.store(scratch, sumUz, 16)
+    } else memory.fill(scratch, 0, 32)
     for (; i < row; i += 4) {
       const dy = load<f32>(dyAt + i)
       const z = (load<f32>(xAt + i) - mean) * inverse
       const u = dy * load<f32>(gainAt + i)
-      addPartial(PARTIAL, i, u)
-      addPartial(PARTIAL + 16, i, u * z)
+      addPartial(scratch, i, u)
+      addPartial(scratch + 16, i, u * z)
       store<f32>(dxAt + i, u)
       store<f32>(dgainAt + i, load<f32>(dgainAt + i) + dy * z)
       store<f32>(dbiasAt + i, load<f32>(dbiasAt + i) + dy)
     }
-    finishRow(xAt, mean, inverse, total(PARTIAL) / <f32>K, total(PARTIAL + 16) / <f32>K, dxAt, K)
+    finishRow(xAt, mean, inverse, total(scratch) / <f32>K, total(scratch + 16) / <f32>K, dxAt, K)
     dyAt += row
     xAt += row
     dxAt += row

@@ -3,13 +3,18 @@
  * `patch` pixels: bound by memory traffic.
  */
 import { bytes, copyRow } from '../lib/lanes'
+import { endOf, firstOf } from '../lib/threads'
 
 /** x [B,C,size,size] -> rows [B*side*side,C*patch*patch] in the order (c, y, x), side = size/patch. */
 export function patches__f32(xAt: usize, rowsAt: usize, B: i32, C: i32, size: i32, patch: i32): void {
   const side = size / patch
   const line = bytes(size)
+  const first = firstOf(side)
+  const end = endOf(side)
+  const row = bytes(C * patch * patch)
   for (let b = 0; b < B; b++) {
-    for (let py = 0; py < side; py++) {
+    rowsAt += <usize>(first * side) * row
+    for (let py = first; py < end; py++) {
       for (let px = 0; px < side; px++) {
         for (let c = 0; c < C; c++) {
           let at = xAt + <usize>(c * size + py * patch) * line + bytes(px * patch)
@@ -21,6 +26,7 @@ export function patches__f32(xAt: usize, rowsAt: usize, B: i32, C: i32, size: i3
         }
       }
     }
+    rowsAt += <usize>((side - end) * side) * row
     xAt += <usize>(C * size) * line
   }
 }

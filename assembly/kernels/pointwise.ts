@@ -4,15 +4,19 @@
  */
 import { addRow, axpy, bytes, dot, scaleRow } from '../lib/lanes'
 import { tanh, tanh4 } from '../lib/math'
+import { endOf, firstOf, LINE } from '../lib/threads'
 
 /** y = a + b. */
 export function add__f32(aAt: usize, bAt: usize, yAt: usize, n: i32): void {
-  sumRow(aAt, bAt, yAt, n)
+  const first = firstOf(n, LINE)
+  const at = bytes(first)
+  sumRow(aAt + at, bAt + at, yAt + at, endOf(n, LINE) - first)
 }
 
 /** y = max(x, 0). */
 export function relu__f32(xAt: usize, yAt: usize, n: i32): void {
-  let i: usize = 0
+  let i = bytes(firstOf(n, LINE))
+  n = endOf(n, LINE)
   if (ASC_FEATURE_SIMD) {
     const zero = f32x4.splat(0)
     for (const whole = bytes(n & ~3); i < whole; i += 16) v128.store(yAt + i, f32x4.pmax(v128.load(xAt + i), zero))
@@ -25,7 +29,8 @@ export function relu__f32(xAt: usize, yAt: usize, n: i32): void {
 
 /** dx = dy where y > 0, else 0. */
 export function relu_grad__f32(dyAt: usize, yAt: usize, dxAt: usize, n: i32): void {
-  let i: usize = 0
+  let i = bytes(firstOf(n, LINE))
+  n = endOf(n, LINE)
   if (ASC_FEATURE_SIMD) {
     const zero = f32x4.splat(0)
     for (const whole = bytes(n & ~3); i < whole; i += 16) {
@@ -39,7 +44,8 @@ export function relu_grad__f32(dyAt: usize, yAt: usize, dxAt: usize, n: i32): vo
 
 /** y = tanh x. */
 export function tanh__f32(xAt: usize, yAt: usize, n: i32): void {
-  let i: usize = 0
+  let i = bytes(firstOf(n, LINE))
+  n = endOf(n, LINE)
   if (ASC_FEATURE_SIMD) {
     for (const whole = bytes(n & ~3); i < whole; i += 16) v128.store(yAt + i, tanh4(v128.load(xAt + i)))
   }
@@ -48,7 +54,8 @@ export function tanh__f32(xAt: usize, yAt: usize, n: i32): void {
 
 /** dx = dy * (1 - y^2). */
 export function tanh_grad__f32(dyAt: usize, yAt: usize, dxAt: usize, n: i32): void {
-  let i: usize = 0
+  let i = bytes(firstOf(n, LINE))
+  n = endOf(n, LINE)
   if (ASC_FEATURE_SIMD) {
     const one = f32x4.splat(1)
     for (const whole = bytes(n & ~3); i < whole; i += 16) {
@@ -99,7 +106,10 @@ export function dot__f32(aAt: usize, bAt: usize, yAt: usize, n: i32): void {
 /** y[M,C] = x * gain[C]. */
 export function mul_channels__f32(xAt: usize, gainAt: usize, yAt: usize, M: i32, C: i32): void {
   const end = bytes(C)
-  for (let m = 0; m < M; m++) {
+  const first = firstOf(M)
+  xAt += <usize>first * end
+  yAt += <usize>first * end
+  for (let m = first, past = endOf(M); m < past; m++) {
     let i: usize = 0
     if (ASC_FEATURE_SIMD) {
       for (const whole = bytes(C & ~3); i < whole; i += 16) {

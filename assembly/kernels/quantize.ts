@@ -3,6 +3,7 @@
  * every instruction set gives the same codes. Bound by memory traffic.
  */
 import { bytes, maxAbs } from '../lib/lanes'
+import { endOf, firstOf } from '../lib/threads'
 
 /** Bits of 1.5 * 2^23: a number below 2^22 added to it rounds, half to even, into the low bits of the sum. */
 const ROUND: i32 = 0x4b400000
@@ -15,7 +16,10 @@ function rounded(xAt: usize, scale: v128, round: v128): v128 {
 /** a = max(max|x|, 1e-5), codes = clip(round(x * (127/a))), rows padded with zeros to 16 bytes, and their sums. */
 export function quantize_rows__f32(xAt: usize, codesAt: usize, absmaxAt: usize, sumsAt: usize, M: i32, K: i32): void {
   const stride = (K + 15) & ~15
-  for (let m = 0; m < M; m++) {
+  const first = firstOf(M)
+  xAt += bytes(first * K)
+  codesAt += <usize>first * <usize>stride
+  for (let m = first, end = endOf(M); m < end; m++) {
     const a = max<f32>(maxAbs(xAt, K), 1e-5)
     const s: f32 = 127 / a
     store<f32>(absmaxAt + bytes(m), a)
@@ -55,7 +59,10 @@ export function quantize_rows__f32(xAt: usize, codesAt: usize, absmaxAt: usize, 
 /** x[M,K] = codes * (a/127). */
 export function dequantize_rows__i8(codesAt: usize, absmaxAt: usize, xAt: usize, M: i32, K: i32): void {
   const stride = (K + 15) & ~15
-  for (let m = 0; m < M; m++) {
+  const first = firstOf(M)
+  xAt += bytes(first * K)
+  codesAt += <usize>first * <usize>stride
+  for (let m = first, end = endOf(M); m < end; m++) {
     const s: f32 = load<f32>(absmaxAt + bytes(m)) / 127
     let k = 0
     if (ASC_FEATURE_SIMD) {

@@ -3,10 +3,14 @@
  * instruction set gives the same bits. Bound by memory traffic; the transposition goes by 4x4 blocks in registers.
  */
 import { addRow, bytes, copyRow, scaleRow } from '../lib/lanes'
+import { endOf, firstOf } from '../lib/threads'
 
 /** y[N,B,A] = x[N,A,B] with the last two axes swapped. */
 export function swap_axes__f32(xAt: usize, yAt: usize, N: i32, A: i32, B: i32): void {
-  for (let n = 0; n < N; n++) {
+  const first = firstOf(N)
+  xAt += bytes(first * A * B)
+  yAt += bytes(first * A * B)
+  for (let n = first, end = endOf(N); n < end; n++) {
     transpose(xAt, yAt, A, B)
     xAt += bytes(A * B)
     yAt += bytes(A * B)

@@ -6,6 +6,7 @@
 import { bytes, scaleRow, sum } from '../lib/lanes'
 import { exp, log } from '../lib/math'
 import { exponentials, largest } from '../lib/softmax'
+import { endOf, firstOf } from '../lib/threads'
 
 /** What is kept of a row: largest logit, sum of exponentials below it, logit of the target, sum of logits, hit. */
 const ROW: i32 = 5
@@ -23,7 +24,10 @@ export function vocabulary_scan__f32(
   first: i32,
   count: i32,
 ): void {
-  for (let r = 0; r < R; r++) {
+  const from = firstOf(R)
+  logitsAt += bytes(from * count)
+  stateAt += bytes(from * ROW)
+  for (let r = from, end = endOf(R); r < end; r++) {
     const target = load<i32>(targetsAt + bytes(r)) - first
     const most = largest(logitsAt, count)
     const isHere = target >= 0 && target < count
@@ -95,7 +99,10 @@ export function vocabulary_loss_grad__f32(
 ): void {
   const weight = load<f32>(dlossAt) / <f32>R
   const spread = (weight * smoothing) / <f32>V
-  for (let r = 0; r < R; r++) {
+  const from = firstOf(R)
+  logitsAt += bytes(from * count)
+  stateAt += bytes(from * ROW)
+  for (let r = from, end = endOf(R); r < end; r++) {
     exponentials(logitsAt, 1, load<f32>(stateAt), count)
     scaleRow(weight / load<f32>(stateAt, SUM), logitsAt, logitsAt, count)
     subtract(logitsAt, spread, count)

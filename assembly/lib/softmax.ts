@@ -4,8 +4,7 @@
  */
 import { bytes } from './lanes'
 import { exp, exp4 } from './math'
-
-const PARTIAL = memory.data(16, 16)
+import { scratch } from './threads'
 
 /** Largest of x[n], n >= 1. A NaN may be passed over: it comes back in the exponentials. */
 export function largest(at: usize, n: i32): f32 {
@@ -37,13 +36,13 @@ export function exponentials(at: usize, scale: f32, most: f32, n: i32): f32 {
       v128.store(at + i, e)
       sum = f32x4.add(sum, e)
     }
-    v128.store(PARTIAL, sum)
-  } else memory.fill(PARTIAL, 0, 16)
+    v128.store(scratch, sum)
+  } else memory.fill(scratch, 0, 16)
   for (const end = bytes(n); i < end; i += 4) {
     const e = exp((load<f32>(at + i) - most) * scale)
     store<f32>(at + i, e)
-    const lane = PARTIAL + (i & 12)
+    const lane = scratch + (i & 12)
     store<f32>(lane, load<f32>(lane) + e)
   }
-  return load<f32>(PARTIAL) + load<f32>(PARTIAL, 4) + (load<f32>(PARTIAL, 8) + load<f32>(PARTIAL, 12))
+  return load<f32>(scratch) + load<f32>(scratch, 4) + (load<f32>(scratch, 8) + load<f32>(scratch, 12))
 }

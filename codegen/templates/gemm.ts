@@ -65,17 +65,17 @@ export function gemmPanel(walk: Walk, sizes: readonly number[]): string {
 function panel_${walk}_full(aAt: usize, aStride: usize, bAt: usize, depth: i32, initAt: usize, initStride: usize, cAt: usize, cStride: usize, rows: i32): void {${sizes.map(loop).join('')}
 }
 
-/** c[rows, columns] of one panel; fewer than 8 columns are computed whole in TILE and copied. */
+/** c[rows, columns] of one panel; fewer than 8 columns are computed whole in scratch and copied. */
 function panel_${walk}(aAt: usize, aStride: usize, bAt: usize, depth: i32, initAt: usize, initStride: usize, cAt: usize, cStride: usize, rows: i32, columns: i32): void {
   if (columns == 8) return panel_${walk}_full(aAt, aStride, bAt, depth, initAt, initStride, cAt, cStride, rows)
   for (let r = 0; r < rows; r++) {
     let from = initAt
     if (initStride) {
-      memory.copy(TILE, initAt, <usize>columns << 2)
-      from = TILE
+      memory.copy(scratch, initAt, <usize>columns << 2)
+      from = scratch
     }
-    gemm_${walk}_1(aAt, aStride, bAt, depth, from, 0, TILE + 32, 0)
-    memory.copy(cAt, TILE + 32, <usize>columns << 2)
+    gemm_${walk}_1(aAt, aStride, bAt, depth, from, 0, scratch + 32, 0)
+    memory.copy(cAt, scratch + 32, <usize>columns << 2)
     ${advance(1)}
     initAt += initStride
     cAt += cStride

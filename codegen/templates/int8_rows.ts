@@ -91,9 +91,10 @@ function single_row_of_codes(xAt: usize, codesAt: usize, scalesAt: usize, biasAt
 /** Source of the family; `vector` is false for scalar modules. */
 export function int8Rows(vector: boolean, name: (family: string) => string): string {
   return `${vector ? FOUR_ROWS + SINGLE_ROW : ''}
-/** Rows of codes [N,K] as panels over N: panel[k][j] = code(n0 + j, k) * scale(n0 + j), zeros past N. */
-function panels_of_codes(codesAt: usize, scalesAt: usize, toAt: usize, K: i32, N: i32): void {
-  for (let n0 = 0; n0 < N; n0 += 8) {
+/** Rows of codes [N,K] as panels over N: panel[k][j] = code(n0 + j, k) * scale(n0 + j), zeros past N; as panels_of_rows. */
+function panels_of_codes(codesAt: usize, scalesAt: usize, toAt: usize, K: i32, N: i32, first: i32, end: i32): void {
+  toAt += <usize>first * <usize>K << 2
+  for (let n0 = first; n0 < end; n0 += 8) {
     let done = 0
     for (let j = 0; j < 8; j++) {
       const n = n0 + j
@@ -114,11 +115,21 @@ function panels_of_codes(codesAt: usize, scalesAt: usize, toAt: usize, K: i32, N
   }
 }
 
-/** y[M,N] = x[M,K] . (codes[N,K] * scales[N])^T + bias[N] (biasAt 0: none); scratch: round8(N)*K f32. */
-export function ${name('matmul_nt__f32_i8')}(xAt: usize, codesAt: usize, scalesAt: usize, biasAt: usize, yAt: usize, scratchAt: usize, M: i32, K: i32, N: i32): void {
-  ${vector ? `if (M == 1 && N >= ${SINGLE}) return single_row_of_codes(xAt, codesAt, scalesAt, biasAt, yAt, K, N)` : ''}
-  panels_of_codes(codesAt, scalesAt, scratchAt, K, N)
-  multiply(xAt, scratchAt, biasAt, yAt, M, K, N)
+/** y[M,N] = x[M,K] . (codes[N,K] * scales[N])^T + bias[N] (biasAt 0: none); panels: round8(N)*K f32. */
+export function ${name('matmul_nt__f32_i8')}(xAt: usize, codesAt: usize, scalesAt: usize, biasAt: usize, yAt: usize, panelsAt: usize, M: i32, K: i32, N: i32): void {
+  const unit = ${vector ? `M == 1 ? ${SINGLE} : 8` : '8'}
+  const first = firstOf(N, unit), end = endOf(N, unit)
+  ${
+    vector
+      ? `if (M == 1 && end - first >= ${SINGLE}) {
+    const at = <usize>first << 2
+    const codes = codesAt + <usize>first * <usize>K
+    return single_row_of_codes(xAt, codes, scalesAt + at, biasAt ? biasAt + at : 0, yAt + at, K, end - first)
+  }`
+      : ''
+  }
+  panels_of_codes(codesAt, scalesAt, panelsAt, K, N, first, end)
+  multiply(xAt, panelsAt, biasAt, yAt, M, K, N, first, end)
 }
 `
 }

@@ -2,6 +2,7 @@
  * The f32 products of training (y[M,N] = x[M,K] . w[N,K]^T and its two gradients) and the gradient through packed
  * ternary weights. The second operand is repacked into panels of 8 columns: once a call, in TN once a block of M, row
  * by row because there it streams from memory. 80 to 95 % of the multipliers' peak; the packing of TN is the rest.
+ * A thread packs and multiplies panels of its own: all of a call share the memory of the panels.
  */
 import { TN_PANEL_ROWS, TN_ROWS } from '../../src/abi.ts'
 import { int8Rows } from './int8_rows.ts'
@@ -120,18 +121,21 @@ export function matmulF32(vector: boolean, madd: boolean, name: (family: string)
       ? `v128.store(${to}, v128.load(${from})); v128.store(${to}, v128.load(${from}, 16), 16)`
       : `memory.copy(${to}, ${from}, 32)`
   return `
+import { endOf, firstOf, scratch } from '../lib/threads'
+
 const ZERO = memory.data(32, 16)
-const TILE = memory.data(64, 16)
-const BIAS = memory.data(32, 16)
+/** Where 8 columns of a bias lie in scratch, behind what panels of fewer columns use. */
+const BIAS: usize = 64
 ${tiles.join('\n')}
 ${gemmPanel('rows', sizes)}
 ${gemmPanel('columns', sizes)}
 
 ${vector ? TRANSPOSE : ''}
 ${single ? singleRow() : ''}
-/** Row-major w[N,K] into panels over N: panel[k][j] = w[n0 + j][k], zeros past N. */
-function panels_of_rows(wAt: usize, toAt: usize, K: i32, N: i32): void {
-  for (let n0 = 0; n0 < N; n0 += 8) {
+/** Row-major w[N,K] into panels over N: panel[k][j] = w[n0 + j][k], zeros past N; those of n0 from \`first\` to \`end\`. */
+function panels_of_rows(wAt: usize, toAt: usize, K: i32, N: i32, first: i32, end: i32): void {
+  toAt += <usize>first * <usize>K << 2
+  for (let n0 = first; n0 < end; n0 += 8) {
     for (let j = 0; j < 8; j++) {
       let from = wAt + (<usize>(n0 + j) * <usize>K << 2)
       let to = toAt + (<usize>j << 2)
@@ -147,9 +151,10 @@ function panels_of_rows(wAt: usize, toAt: usize, K: i32, N: i32): void {
   }
 }
 
-/** Row-major w[N,K] into panels over K: panel[n][j] = w[n][k0 + j], zeros past K. */
-function panels_of_columns(wAt: usize, toAt: usize, K: i32, N: i32): void {
-  for (let k0 = 0; k0 < K; k0 += 8) {
+/** Row-major w[N,K] into panels over K: panel[n][j] = w[n][k0 + j], zeros past K; those of k0 from \`first\` to \`end\`. */
+function panels_of_columns(wAt: usize, toAt: usize, K: i32, N: i32, first: i32, end: i32): void {
+  toAt += <usize>first * <usize>N << 2
+  for (let k0 = first; k0 < end; k0 += 8) {
     const width = min(8, K - k0)
     let from = wAt + (<usize>k0 << 2)
     for (let n = 0; n < N; n++) {
@@ -165,19 +170,19 @@ function panels_of_columns(wAt: usize, toAt: usize, K: i32, N: i32): void {
   }
 }
 
-/** a[M,depth] times all panels -> c[M,columns], in blocks of rows that stay in the second-level cache. */
-function multiply(aAt: usize, panelsAt: usize, biasAt: usize, cAt: usize, M: i32, depth: i32, columns: i32): void {
+/** a[M,depth] times panels -> c[M,columns] from \`first\` to \`end\`, in blocks of rows that stay in the second-level cache. */
+function multiply(aAt: usize, panelsAt: usize, biasAt: usize, cAt: usize, M: i32, depth: i32, columns: i32, first: i32, end: i32): void {
   const most = max(1, ${CACHED_FLOATS} / depth / ${full}) * ${full}
   for (let m = 0; m < M; m += most) {
     const rows = min(most, M - m)
-    let panelAt = panelsAt
-    for (let n0 = 0; n0 < columns; n0 += 8) {
+    let panelAt = panelsAt + (<usize>first * <usize>depth << 2)
+    for (let n0 = first; n0 < end; n0 += 8) {
       const width = min(8, columns - n0)
       let initAt = ZERO
       if (biasAt) {
-        initAt = BIAS
-        memory.fill(BIAS, 0, 32)
-        memory.copy(BIAS, biasAt + (<usize>n0 << 2), <usize>width << 2)
+        initAt = scratch + BIAS
+        memory.fill(initAt, 0, 32)
+        memory.copy(initAt, biasAt + (<usize>n0 << 2), <usize>width << 2)
       }
       panel_rows(aAt, <usize>depth << 2, panelAt, depth, initAt, 0, cAt + (<usize>n0 << 2), <usize>columns << 2, rows, width)
       panelAt += <usize>depth << 5
@@ -187,46 +192,58 @@ function multiply(aAt: usize, panelsAt: usize, biasAt: usize, cAt: usize, M: i32
   }
 }
 
-/** y[M,N] = x[M,K] . w[N,K]^T + bias[N] (biasAt 0: none); scratch: round8(N)*K f32. */
-export function ${name('matmul_nt__f32')}(xAt: usize, wAt: usize, biasAt: usize, yAt: usize, scratchAt: usize, M: i32, K: i32, N: i32): void {
-  ${single ? `if (M == 1 && N >= ${SINGLE}) return single_row(xAt, wAt, biasAt, yAt, K, N)` : ''}
-  panels_of_rows(wAt, scratchAt, K, N)
-  multiply(xAt, scratchAt, biasAt, yAt, M, K, N)
+/** y[M,N] = x[M,K] . w[N,K]^T + bias[N] (biasAt 0: none); panels: round8(N)*K f32. */
+export function ${name('matmul_nt__f32')}(xAt: usize, wAt: usize, biasAt: usize, yAt: usize, panelsAt: usize, M: i32, K: i32, N: i32): void {
+  const unit = ${single ? `M == 1 ? ${SINGLE} : 8` : '8'}
+  const first = firstOf(N, unit), end = endOf(N, unit)
+  ${
+    single
+      ? `if (M == 1 && end - first >= ${SINGLE}) {
+    const at = <usize>first << 2
+    return single_row(xAt, wAt + at * <usize>K, biasAt ? biasAt + at : 0, yAt + at, K, end - first)
+  }`
+      : ''
+  }
+  panels_of_rows(wAt, panelsAt, K, N, first, end)
+  multiply(xAt, panelsAt, biasAt, yAt, M, K, N, first, end)
 }
 
-/** dx[M,K] = dy[M,N] . w[N,K]; scratch: round8(K)*N f32. */
-export function ${name('matmul_nn__f32')}(dyAt: usize, wAt: usize, dxAt: usize, scratchAt: usize, M: i32, K: i32, N: i32): void {
-  panels_of_columns(wAt, scratchAt, K, N)
-  multiply(dyAt, scratchAt, 0, dxAt, M, N, K)
+/** dx[M,K] = dy[M,N] . w[N,K]; panels: round8(K)*N f32. */
+export function ${name('matmul_nn__f32')}(dyAt: usize, wAt: usize, dxAt: usize, panelsAt: usize, M: i32, K: i32, N: i32): void {
+  const first = firstOf(K, 8), end = endOf(K, 8)
+  panels_of_columns(wAt, panelsAt, K, N, first, end)
+  multiply(dyAt, panelsAt, 0, dxAt, M, N, K, first, end)
 }
 
-/** Row-major x[rows,K] into panels over K, in the order in which x lies in memory. */
-function pack_block(xAt: usize, toAt: usize, K: i32, rows: i32): void {
-  const tail = <usize>(K & 7) << 2
+/** Columns of row-major x[rows,K] into panels over K, in the order in which x lies in memory. */
+function pack_block(xAt: usize, toAt: usize, K: i32, rows: i32, columns: i32): void {
+  const tail = <usize>(columns & 7) << 2
   for (let r = 0; r < rows; r++) {
-    let to = toAt
-    for (let k = K >> 3; k > 0; k--) {
-      ${copy8('xAt', 'to')}
-      xAt += 32
+    let from = xAt, to = toAt
+    for (let k = columns >> 3; k > 0; k--) {
+      ${copy8('from', 'to')}
+      from += 32
       to += ${TN_PANEL}
     }
     if (tail) {
       memory.fill(to, 0, 32)
-      memory.copy(to, xAt, tail)
-      xAt += tail
+      memory.copy(to, from, tail)
     }
+    xAt += <usize>K << 2
     toAt += 32
   }
 }
 
-/** dw[N,K] = dy[M,N]^T . x[M,K], sums in order of m; scratch: round8(K)*${TN_PANEL_ROWS} f32. */
-export function ${name('matmul_tn__f32')}(dyAt: usize, xAt: usize, dwAt: usize, scratchAt: usize, M: i32, K: i32, N: i32): void {
+/** dw[N,K] = dy[M,N]^T . x[M,K], sums in order of m; panels: round8(K)*${TN_PANEL_ROWS} f32. */
+export function ${name('matmul_tn__f32')}(dyAt: usize, xAt: usize, dwAt: usize, panelsAt: usize, M: i32, K: i32, N: i32): void {
   const row = <usize>K << 2
+  const first = firstOf(K, 8), end = endOf(K, 8)
+  panelsAt += <usize>(first >> 3) * ${TN_PANEL}
   for (let m = 0; m < M; m += ${TN_ROWS}) {
     const rows = min(${TN_ROWS}, M - m)
-    pack_block(xAt, scratchAt, K, rows)
-    let panelAt = scratchAt
-    for (let k0 = 0; k0 < K; k0 += 8) {
+    pack_block(xAt + (<usize>first << 2), panelsAt, K, rows, end - first)
+    let panelAt = panelsAt
+    for (let k0 = first; k0 < end; k0 += 8) {
       const at = dwAt + (<usize>k0 << 2)
       panel_columns(dyAt, <usize>N << 2, panelAt, rows, m ? at : ZERO, m ? row : 0, at, row, N, min(8, K - k0))
       panelAt += ${TN_PANEL}
@@ -238,18 +255,19 @@ export function ${name('matmul_tn__f32')}(dyAt: usize, xAt: usize, dwAt: usize, 
 
 ${vector ? UNPACK_VECTOR : UNPACK_SCALAR}
 
-/** dx[M,K] = dy[M,N] . (gamma * Wt[N,K]) from packed codes; scratch: round8(K)*N f32. */
-export function ${name('matmul_nn__t2')}(dyAt: usize, packedAt: usize, gammaAt: usize, dxAt: usize, scratchAt: usize, M: i32, K: i32, N: i32): void {
+/** dx[M,K] = dy[M,N] . (gamma * Wt[N,K]) from packed codes; panels: round8(K)*N f32. */
+export function ${name('matmul_nn__t2')}(dyAt: usize, packedAt: usize, gammaAt: usize, dxAt: usize, panelsAt: usize, M: i32, K: i32, N: i32): void {
   const gamma = load<f32>(gammaAt)
   const blocks = (K + 7) >> 3
-  let to = scratchAt
-  for (let b = 0; b < blocks; b++) {
+  const first = firstOf(K, 8), end = endOf(K, 8)
+  let to = panelsAt + (<usize>first * <usize>N << 2)
+  for (let k0 = first; k0 < end; k0 += 8) {
     for (let n = 0; n < N; n++) {
-      unpack(packedAt + (<usize>((n >> 3) * blocks + b) << 4) + (<usize>(n & 7) << 1), gamma, to)
+      unpack(packedAt + (<usize>((n >> 3) * blocks + (k0 >> 3)) << 4) + (<usize>(n & 7) << 1), gamma, to)
       to += 32
     }
   }
-  multiply(dyAt, scratchAt, 0, dxAt, M, N, K)
+  multiply(dyAt, panelsAt, 0, dxAt, M, N, K, first, end)
 }
 ${madd ? '' : int8Rows(vector, name)}`
 }

@@ -8,9 +8,9 @@ import { i16Tile, i32Tile, plainTile, TABLE_TILE, WIDEN_SUMS } from './ternary_t
 /** Bytes of activations that all outputs pass over. */
 const CACHED_BYTES = 131072
 
-const head = (rows: number) => `
-const SUMS = memory.data(${rows} * 16 * 4, 16)
-const OUT = memory.data(16 * 4, 16)
+/** Sums of a tile, 8 x 16 i32 at most, lie in scratch. */
+const HEAD = `
+import { endOf, firstOf, scratch as SUMS } from '../lib/threads'
 const MASK = memory.data<u8>([3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3], 16)
 `
 
@@ -59,18 +59,19 @@ const twoTiles = (rows: number, xAt: string) => `tile_${rows}(${xAt}, stride, w,
       if (columns > 8) tile_${rows}(${xAt}, stride, w + blockRow, 32, blocks)`
 
 function relaxed(name: (family: string) => string, rows: number, tiles: string, call: typeof twoTiles): string {
-  return `${head(rows)}${FINISH}${FINISH_VECTOR}${tiles}
+  return `${HEAD}${FINISH}${FINISH_VECTOR}${tiles}
 
 export function ${name('matmul_nt__i8_t2')}(${PARAMETERS}): void {
   const gamma = load<f32>(gammaAt)
   const blocks = (K + 7) >> 3
   const stride = <usize>((K + 15) & ~15)
   const blockRow = <usize>blocks << 4
+  const first = firstOf(N, 16), past = endOf(N, 16)
   // Rows in blocks that stay in the second-level cache while all outputs pass over them.
   const most = max(1, ${CACHED_BYTES} / <i32>stride / ${rows}) * ${rows}
   for (let m0 = 0; m0 < M; m0 += most) {
   const end = min(M, m0 + most)
-  for (let n0 = 0; n0 < N; n0 += 16) {
+  for (let n0 = first; n0 < past; n0 += 16) {
     const columns = min(16, N - n0)
     const w = packedAt + <usize>(n0 >> 3) * blockRow
     // With 8 outputs or fewer left there is no second block: the first is read again and its sums are dropped.
@@ -104,7 +105,7 @@ export function matmulTernaryI32(name: (family: string) => string, rows: number)
 
 /** 16-bit dots in tiles of `rows` x 8 outputs, rows <= 8 for their place in scratch; rows left over by tables. */
 export function matmulTernaryPlain(name: (family: string) => string, rows: number): string {
-  return `${head(rows)}${FINISH}${FINISH_VECTOR}${plainTile(rows)}
+  return `${HEAD}${FINISH}${FINISH_VECTOR}${plainTile(rows)}
 ${TABLE_TILE}
 /** Codes of ${rows} rows as 16 bits. */
 function widenRows(codesAt: usize, toAt: usize, bytes: usize): void {
@@ -121,10 +122,11 @@ export function ${name('matmul_nt__i8_t2')}(${PARAMETERS}): void {
   const bytes = <usize>((K + 15) & ~15)
   const blockRow = <usize>blocks << 4
   const stride = bytes << 1
+  const first = firstOf(N, 16), past = endOf(N, 16)
   let m = 0
   for (; m + ${rows} <= M; m += ${rows}) {
     widenRows(codesAt + <usize>m * bytes, scratchAt, ${rows} * bytes)
-    for (let n0 = 0; n0 < N; n0 += 16) {
+    for (let n0 = first; n0 < past; n0 += 16) {
       const columns = min(16, N - n0)
       const w = packedAt + <usize>(n0 >> 3) * blockRow
       const bias = biasAt ? biasAt + (<usize>n0 << 2) : 0
@@ -134,7 +136,7 @@ export function ${name('matmul_nt__i8_t2')}(${PARAMETERS}): void {
   }
   for (; m < M; m++) {
     tables(codesAt + <usize>m * bytes, scratchAt, blocks)
-    for (let n0 = 0; n0 < N; n0 += 16) {
+    for (let n0 = first; n0 < past; n0 += 16) {
       const columns = min(16, N - n0)
       const bias = biasAt ? biasAt + (<usize>n0 << 2) : 0
       tile_1(scratchAt, packedAt + <usize>(n0 >> 3) * blockRow, columns > 8 ? blockRow : 0, blocks)
@@ -146,7 +148,7 @@ export function ${name('matmul_nt__i8_t2')}(${PARAMETERS}): void {
 }
 
 export function matmulTernaryScalar(name: (family: string) => string): string {
-  return `${head(1)}${FINISH}
+  return `${HEAD}${FINISH}
 export function ${name('matmul_nt__i8_t2')}(${PARAMETERS}): void {
   const gamma = load<f32>(gammaAt)
   const blocks = (K + 7) >> 3
@@ -154,7 +156,7 @@ export function ${name('matmul_nt__i8_t2')}(${PARAMETERS}): void {
   for (let m = 0; m < M; m++) {
     const scale = gamma * (load<f32>(absmaxAt + (<usize>m << 2)) / 127)
     const rowSum = load<i32>(sumsAt + (<usize>m << 2))
-    for (let n = 0; n < N; n++) {
+    for (let n = firstOf(N), past = endOf(N); n < past; n++) {
       let w = packedAt + (<usize>((n >> 3) * blocks) << 4) + (<usize>(n & 7) << 1)
       let x = codesAt + <usize>m * stride
       let sum = 0
@@ -166,8 +168,8 @@ export function ${name('matmul_nt__i8_t2')}(${PARAMETERS}): void {
         }
         w += 16
       }
-      store<i32>(OUT, sum)
-      finish(OUT, rowSum, scale, biasAt ? biasAt + (<usize>n << 2) : 0, yAt + ((<usize>m * <usize>N + <usize>n) << 2), 1)
+      store<i32>(SUMS, sum)
+      finish(SUMS, rowSum, scale, biasAt ? biasAt + (<usize>n << 2) : 0, yAt + ((<usize>m * <usize>N + <usize>n) << 2), 1)
     }
   }
 }

@@ -38,6 +38,7 @@ function describe(model: BitGen, source: string): string {
     ['input', `${manifest.image} x ${manifest.image} pixels; texts up to ${manifest.maxLength} tokens`],
     ['output', `${manifest.channels} numbers for each; temperature ${manifest.temperature.toFixed(4)}`],
     ['kernels', kernelsText(info)],
+    ['threads', String(info.threads)],
     [
       'memory',
       `${bytesText(memory.total)} beside the pictures: kernels ${bytesText(memory.kernels)}, weights ${bytesText(memory.weights)}, ` +

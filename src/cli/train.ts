@@ -13,6 +13,7 @@ import { openModelFile } from '../io/model-file.ts'
 import { readSafetensors } from '../io/safetensors.ts'
 import { KERNELS } from '../kernels.ts'
 import { loadKernels } from '../runtime/load.ts'
+import { cores } from '../runtime/thread-count.ts'
 import { runPaths, type RunEvents } from '../train/run.ts'
 import type { Scores } from '../train/scores.ts'
 import type { ValidationReport } from '../train/trainer.ts'
@@ -33,6 +34,10 @@ export function addTrain(cli: CAC): void {
     .option('--init <file>', 'Starts a new run from the weights of a checkpoint or a model file')
     .option('--output <folder>', 'Folder of the run instead of the one that the configuration names')
     .option('--seed <number>', 'Seed of the run instead of the one that the configuration has')
+    .option(
+      '--threads <number>',
+      'Threads that train, which change no bit; default: the cores of the machine, at most 4',
+    )
     .option('--allow-changed-config', 'Goes on although the configuration is not that of the checkpoint')
     .example('  $ bitgen train --config models/emoji-nano/train.json --output runs/mine')
     .action(async (options: Options) => {
@@ -42,12 +47,15 @@ export function addTrain(cli: CAC): void {
       if (!Number.isInteger(seed) || seed < 0)
         throw new UsageError(message('--seed', 'must be a whole number from 0', seed))
       config.seed = seed
+      const threads = numberOption(options, 'threads') ?? Math.min(4, cores())
+      if (!Number.isInteger(threads) || threads < 1)
+        throw new UsageError(message('--threads', 'must be a whole number from 1', threads))
       const { allowChangedConfig = false } = options
       if (typeof allowChangedConfig !== 'boolean') {
         throw new UsageError(message('--allow-changed-config', 'must have no value', allowChangedConfig))
       }
       const init = option(options, 'init')
-      await train(config, { allowChangedConfig, init: init === undefined ? undefined : await readInit(init) })
+      await train(config, threads, { allowChangedConfig, init: init === undefined ? undefined : await readInit(init) })
     })
 }
 
@@ -65,12 +73,18 @@ async function readInit(path: string): Promise<RunOptions['init']> {
   }
 }
 
-async function train(config: TrainConfig, start: Pick<RunOptions, 'allowChangedConfig' | 'init'>): Promise<void> {
-  const kernels = await loadKernels({ sources: KERNELS })
+async function train(
+  config: TrainConfig,
+  wanted: number,
+  start: Pick<RunOptions, 'allowChangedConfig' | 'init'>,
+): Promise<void> {
+  const kernels = await loadKernels({ sources: KERNELS, threads: wanted })
   const { isa } = kernels.manifest
+  const threads = kernels.team?.threads ?? 1
   const show = new Show(config)
   show.note(
-    `${config.name}: ${count(config.steps)} steps of ${config.batch * config.accumulate} pairs on ${isa} kernels`,
+    `${config.name}: ${count(config.steps)} steps of ${config.batch * config.accumulate} pairs on ${isa} kernels, ` +
+      `${threads} ${threads === 1 ? 'thread' : 'threads'}`,
   )
   const stop = stopOnSignals(() => show.note('finishing the step and saving; once more ends at once'))
   try {

@@ -1,6 +1,7 @@
 /**
  * Runs plans on a kernel module. Weights and state are laid out once for all plans; the arena (inputs, outputs and
- * scratch) is shared by them, so outputs are read before the next run. Memory is reserved once, at construction.
+ * scratch) is shared by them, so outputs are read before the next run. Memory is reserved once, at construction. Where
+ * the kernels have several threads, these share the calls of a plan (schedule.ts, threads.ts).
  */
 import type { Arg, Plan, PlanBuffer } from '../abi.ts'
 import { BUFFER_ALIGN, roundUp } from '../abi.ts'
@@ -9,6 +10,7 @@ import { evaluate, type Symbols } from '../base/shape.ts'
 import { requireThat } from '../base/errors.ts'
 import type { Kernels } from './kernels.ts'
 import { layOut, type MemoryLayout, type MemoryUse } from './layout.ts'
+import type { Schedule } from './schedule.ts'
 
 interface BoundPlan {
   plan: Plan
@@ -18,6 +20,9 @@ interface BoundPlan {
   /** Arguments of all calls for the symbols that they were evaluated with. */
   symbolsKey: string
   args: number[][]
+  /** Where there are several threads: what they do, and addresses of the programs of all but the first. */
+  schedule?: Schedule
+  programs: number[]
 }
 
 export class Executor {
@@ -26,19 +31,21 @@ export class Executor {
   /** While set, hears of every kernel call of a plan: its family, its arguments, and how long it took. */
   profile?: (family: string, args: readonly number[], ms: number) => void
   /** The trap that ended this executor, if one did. */
-  private trap?: WebAssembly.RuntimeError
+  private trap?: Error
   private readonly plans = new Map<string, BoundPlan>()
+  /** Of every further thread. */
+  private readonly scratchAt: number[] = []
+  /** Programs written so far. */
+  private version = 0
   private readonly kept: MemoryLayout['kept']
 
   /** Lays out memory for `plans`; throws where a kernel is missing or memory cannot be had. */
   constructor(kernels: Kernels, plans: readonly Plan[]) {
     this.kernels = kernels
-    const { memoryUse, kept, addressesOf } = layOut(kernels.manifest.heapBase, plans)
-    this.memoryUse = memoryUse
+    const { memoryUse, kept, addressesOf } = layOut(kernels.base, plans)
     this.kept = kept
-    kernels.reserve(this.memoryUse.total)
     for (const plan of plans) {
-      const functions = plan.calls.map((call) => {
+      const entries = plan.calls.map((call) => {
         const entry = kernels.entry(call.k, plan.deterministic)
         requireThat(
           entry.params.length === call.a.length,
@@ -46,10 +53,33 @@ export class Executor {
           `must be called with ${entry.params.length} arguments`,
           call.a,
         )
-        return kernels.function(entry)
+        return entry
       })
-      this.plans.set(plan.name, { plan, functions, at: addressesOf(plan), symbolsKey: '', args: [] })
+      const schedule = kernels.team?.schedule(plan, entries)
+      const functions = entries.map((entry) => kernels.function(entry))
+      const at = addressesOf(plan)
+      this.plans.set(plan.name, { plan, functions, at, symbolsKey: '', args: [], schedule, programs: [] })
     }
+    const programs = this.placePrograms(memoryUse.total)
+    this.memoryUse = { ...memoryUse, arena: memoryUse.arena + programs, total: memoryUse.total + programs }
+    kernels.reserve(this.memoryUse.total)
+  }
+
+  /** Gives further threads their scratch and their programs, from `start` on; returns the bytes. */
+  private placePrograms(start: number): number {
+    const others = (this.kernels.team?.threads ?? 1) - 1
+    const plans = [...this.plans.values()]
+    const scratch = Math.max(0, ...plans.map(({ schedule }) => schedule?.scratchBytes ?? 0))
+    let next = start
+    for (let i = 0; i < others; i++) {
+      this.scratchAt.push(next)
+      next += scratch
+      for (const { schedule, programs } of plans) {
+        programs.push(next)
+        next += roundUp(schedule!.programBytes, BUFFER_ALIGN)
+      }
+    }
+    return next - start
   }
 
   /** Names of weights or of states, with their buffers. */
@@ -119,7 +149,7 @@ export class Executor {
   run(planName: string, symbols: Symbols = {}): void {
     const bound = this.bound(planName)
     if (this.trap) throw new Error(`plan ${planName}: kernels must not have trapped, got ${this.trap.message}`)
-    const { plan, functions } = bound
+    const { plan } = bound
     const key = Object.keys(plan.symbols)
       .map((s) => symbols[s])
       .join()
@@ -131,14 +161,30 @@ export class Executor {
       }
       bound.args = plan.calls.map((call) => call.a.map((arg) => resolveArg(arg, bound.at, symbols)))
       bound.symbolsKey = key
+      this.writePrograms(bound)
     }
     try {
-      if (this.profile) return this.runProfiled(bound, this.profile)
-      for (let i = 0; i < functions.length; i++) functions[i](...bound.args[i])
+      this.runBound(bound)
     } catch (error) {
-      if (error instanceof WebAssembly.RuntimeError) this.trap = error
+      this.trap = error as Error
       throw error
     }
+  }
+
+  private runBound(bound: BoundPlan): void {
+    const { functions, args, schedule, programs } = bound
+    const { team } = this.kernels
+    const call = this.profile ? timed(bound, this.profile) : (i: number) => functions[i](...args[i])
+    if (team && team.threads > 1) team.run(schedule!.steps, call, programs)
+    else for (let i = 0; i < functions.length; i++) call(i)
+  }
+
+  private writePrograms({ schedule, programs, args }: BoundPlan): void {
+    this.version++
+    programs.forEach((at, i) => {
+      const program = new Float64Array(this.kernels.memory.buffer, at, schedule!.programBytes / 8)
+      schedule!.write(program, this.version, args, this.scratchAt[i])
+    })
   }
 
   /**
@@ -162,14 +208,6 @@ export class Executor {
     return all
   }
 
-  private runProfiled({ plan, functions, args }: BoundPlan, profile: NonNullable<Executor['profile']>): void {
-    functions.forEach((kernel, i) => {
-      const start = performance.now()
-      kernel(...args[i])
-      profile(plan.calls[i].k, args[i], performance.now() - start)
-    })
-  }
-
   private bound(planName: string): BoundPlan {
     const bound = this.plans.get(planName)
     requireThat(bound !== undefined, 'executor', `must have a plan ${planName}; it has ${[...this.plans.keys()]}`)
@@ -179,6 +217,15 @@ export class Executor {
   private viewOf(buffer: PlanBuffer, at: number, bytes: number): TensorData {
     const width = buffer.dtype === 't2' ? 1 : elementBytes(buffer.dtype)
     return this.kernels.view(buffer.dtype, at, bytes / width)
+  }
+}
+
+/** Calls of a plan on this thread, each told to a profile. */
+function timed({ plan, functions, args }: BoundPlan, profile: NonNullable<Executor['profile']>): (i: number) => void {
+  return (i) => {
+    const start = performance.now()
+    functions[i](...args[i])
+    profile(plan.calls[i].k, args[i], performance.now() - start)
   }
 }
 

@@ -5,6 +5,7 @@
 import type { KernelEntry, Manifest } from '../abi.ts'
 import { view, type DType, type TensorData } from '../base/dtype.ts'
 import { requireThat } from '../base/errors.ts'
+import type { Team } from './threads.ts'
 
 type KernelFunction = (...args: number[]) => void
 
@@ -24,6 +25,8 @@ export class Kernels {
   readonly memory: WebAssembly.Memory
   /** Bytes that memory may grow to. */
   readonly maxMemory: number
+  /** The threads that run plans, where there are several. */
+  readonly team: Team | undefined
   /** Kernels that failed their known answer and serve nothing, with the reason. */
   readonly struckOut = new Map<string, string>()
   /** Of each family that had a choice. */
@@ -32,12 +35,18 @@ export class Kernels {
   /** In order of preference. */
   private serving: KernelEntry[]
 
-  constructor(manifest: Manifest, instance: WebAssembly.Instance, maxMemory = MAX_BYTES) {
+  constructor(manifest: Manifest, instance: WebAssembly.Instance, maxMemory = MAX_BYTES, team?: Team) {
     this.manifest = manifest
+    this.team = team
     this.maxMemory = Math.min(maxMemory, MAX_BYTES)
     this.exports = instance.exports
     this.serving = [...manifest.kernels]
     this.memory = instance.exports.memory as WebAssembly.Memory
+  }
+
+  /** First byte that plans may use. */
+  get base(): number {
+    return this.team?.base ?? this.manifest.heapBase
   }
 
   /** The kernel that serves a family: of those that the plan allows, the first in order of preference. */
@@ -69,6 +78,12 @@ export class Kernels {
     return this.exports[entry.name] as KernelFunction
   }
 
+  /** Makes this instance part `index` of `count`: kernels that split their outputs do theirs. */
+  setPart(index: number, count: number): void {
+    const setPart = this.exports.setPart as KernelFunction
+    setPart(index, count, 0)
+  }
+
   /** Grows memory so that it holds `bytes`; throws a RangeError where that is over the limit, or more than there is. */
   reserve(bytes: number): void {
     requireThat(bytes <= this.maxMemory, 'memory', `must stay within ${this.maxMemory} bytes`, bytes)
@@ -90,4 +105,18 @@ export class Kernels {
 export async function instantiate(wasm: BufferSource, manifest: Manifest, maxMemory?: number): Promise<Kernels> {
   const { instance } = await WebAssembly.instantiate(wasm, {})
   return new Kernels(manifest, instance, maxMemory)
+}
+
+/** The same on memory that `threads` threads share. Throws where they cannot be had. */
+export async function instantiateShared(
+  wasm: Uint8Array<ArrayBuffer>,
+  manifest: Manifest,
+  threads: number,
+  maxMemory = MAX_BYTES,
+): Promise<Kernels> {
+  // A script of its own, since few models need it.
+  const { makeTeam } = await import('./threads.ts')
+  const maximum = Math.floor(Math.min(maxMemory, MAX_BYTES) / PAGE)
+  const { instance, team } = await makeTeam(threads, wasm, manifest, maximum)
+  return new Kernels(manifest, instance, maxMemory, team)
 }

@@ -6,7 +6,7 @@
 import { BUFFER_ALIGN, roundUp, type Plan, type PlanBuffer } from '../abi.ts'
 import { requireThat } from '../base/errors.ts'
 
-/** Bytes by kind of memory; `arena` is what inputs, outputs and scratch share. */
+/** Bytes by kind of memory; `arena` is what inputs, outputs and scratch share, and scratch of further threads. */
 export interface MemoryUse {
   kernels: number
   weights: number

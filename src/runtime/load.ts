@@ -6,7 +6,7 @@
 import { ISAS, type Isa, type Manifest } from '../abi.ts'
 import { errorText, requireThat } from '../base/errors.ts'
 import { checkAnswers } from './known-answers.ts'
-import { instantiate, type Kernels } from './kernels.ts'
+import { instantiate, instantiateShared, type Kernels } from './kernels.ts'
 import { chooseVariants } from './trial.ts'
 
 /** No kernels work here, or not those that were asked for. */
@@ -24,6 +24,8 @@ export interface KernelOptions {
   families?: ReadonlySet<string>
   /** Bytes that memory may grow to; see Kernels. */
   maxMemory?: number
+  /** Threads that run plans, default 1. Where the engine or page allows none, one does. */
+  threads?: number
   /** Only this instruction set will do. Default: the environment variable BITGEN_TARGET, else the best that works. */
   target?: Isa
   /** Whether variants are timed against each other, at most 20 ms once a process. Default true; else the first serves. */
@@ -51,17 +53,32 @@ const PROBES: Record<Isa, Uint8Array<ArrayBuffer> | undefined> = {
 
 /** The kernels of a source, checked; throws the reason why they do not serve here. */
 async function attempt(source: KernelSource, options: KernelOptions): Promise<Kernels> {
-  const { families, maxMemory, trial = true, log } = options
+  const { families, trial = true, log } = options
   const needs = PROBES[source.isa]
   if (needs && !WebAssembly.validate(needs)) throw new Error('the engine has no such instructions')
   const { wasm, manifest } = await source.load()
   requireThat(manifest.isa === source.isa, 'manifest', `must be of ${source.isa}`, manifest.isa)
-  const kernels = await instantiate(wasm, manifest, maxMemory)
+  const kernels = await onThreads(wasm, manifest, options)
   const wrong = checkAnswers(kernels, families)
   if (wrong !== undefined) throw new Error(wrong)
   for (const [name, reason] of kernels.struckOut) log?.(`kernels: not ${name}: ${reason}`)
   if (trial) chooseVariants(kernels, families)
   return kernels
+}
+
+/** The instance with as many threads as are asked for, or with one. */
+async function onThreads(wasm: Uint8Array<ArrayBuffer>, manifest: Manifest, options: KernelOptions): Promise<Kernels> {
+  const { threads = 1, maxMemory, log } = options
+  if (threads > 1) {
+    try {
+      const kernels = await instantiateShared(wasm, manifest, threads, maxMemory)
+      log?.(`threads: ${threads}`)
+      return kernels
+    } catch (error) {
+      log?.(`threads: 1, not ${threads}: ${errorText(error)}`)
+    }
+  }
+  return instantiate(wasm, manifest, maxMemory)
 }
 
 /**
@@ -77,11 +94,12 @@ export function forcedTarget(given?: Isa): Isa | undefined {
 }
 
 /**
- * Loads the best module that works. Throws what forcedTarget throws, and a KernelError that names every reason where
- * none works, or the forced one does not.
+ * Loads the best module that works. Throws what forcedTarget throws, a RangeError where the number of threads is none,
+ * and a KernelError that names every reason where none works, or the forced one does not.
  */
 export async function loadKernels(options: KernelOptions): Promise<Kernels> {
-  const { sources, log } = options
+  const { sources, threads = 1, log } = options
+  requireThat(Number.isInteger(threads) && threads >= 1, 'threads', 'must be a whole number from 1', threads)
   const target = forcedTarget(options.target)
   const wanted = [...ISAS].reverse().filter((isa) => target === undefined || isa === target)
   const failed: string[] = []

@@ -140,13 +140,15 @@ export abstract class Model<Image, Text, Piece> {
   info(): ModelInfo {
     const { manifest, executor, fileBytes, verified } = this.loaded
     const { name, parameters } = manifest
-    const { manifest: module, trials, struckOut } = executor.kernels
+    const { manifest: module, team, trials, struckOut } = executor.kernels
     const memory = executor.memoryUse
-    return { name, fileBytes, parameters, memory, isa: module.isa, trials, struckOut, verified, manifest }
+    const threads = team?.threads ?? 1
+    return { name, fileBytes, parameters, memory, isa: module.isa, threads, trials, struckOut, verified, manifest }
   }
 
   /** Lets go of the memory. */
   dispose(): void {
+    this.session?.executor.kernels.team?.leave()
     this.session = undefined
     this.recognition = undefined
   }

@@ -17,6 +17,7 @@ import { loadKernels, type KernelOptions } from './load.ts'
 import type { MemoryOptions } from './memory.ts'
 import { resizeImage, writePixels } from './preprocess.ts'
 import { search, type Searching, type SearchOptions } from './search.ts'
+import { threadsFor } from './thread-count.ts'
 import { verify } from './verify.ts'
 import { layOutWeights, requireTable } from './weights.ts'
 
@@ -47,6 +48,8 @@ export interface ModelInfo {
   parameters: Record<string, number>
   memory: MemoryUse
   isa: Isa
+  /** Threads that run it. */
+  threads: number
   /** Variants of kernels that were timed against each other at load, and those that this engine gets wrong. */
   trials: readonly Trial[]
   struckOut: ReadonlyMap<string, string>
@@ -128,7 +131,8 @@ export class Session {
     requireTable(file, vocabulary?.size ?? VOCABULARY)
     const plans = int8Plans(file)
     const families = new Set([...PREPROCESSING, ...plans.flatMap(({ calls }) => calls.map(({ k }) => k))])
-    const [kernels, verified] = await Promise.all([loadKernels({ ...options, families }), verifyFile()])
+    const { threads = threadsFor(plans) } = options
+    const [kernels, verified] = await Promise.all([loadKernels({ ...options, families, threads }), verifyFile()])
     for (const plan of plans) verify(plan, kernels.manifest)
     const executor = new Executor(kernels, plans)
     layOutWeights(file, executor)

@@ -35,15 +35,34 @@ function layOut(kernels: Kernels, plan: Plan, last: number | null): number[] {
   return at
 }
 
+/** Calls a kernel in parts, the last first, none of which may change a byte of `shared` that another has changed. */
+function callInParts(kernels: Kernels, entry: KernelEntry, args: number[], parts: number, shared: Uint8Array[]): void {
+  const changed = shared.map((bytes) => new Uint8Array(bytes.length))
+  for (let part = parts - 1; part >= 0; part--) {
+    const before = shared.map((bytes) => bytes.slice())
+    kernels.setPart(part, parts)
+    kernels.function(entry)(...args)
+    kernels.setPart(0, 1)
+    shared.forEach((bytes, i) => {
+      bytes.forEach((byte, at) => {
+        if (byte === before[i][at]) return
+        if (changed[i][at]++ > 0) throw new Error(`two parts must not change the same byte, got ${at} of argument ${i}`)
+      })
+    })
+  }
+}
+
 /**
- * Runs `plan` at its largest symbols on `feeds` (values by buffer name, as the buffers hold them).
- * Throws where a kernel traps or changes a byte outside of the buffers, with the name of the kernel and the place.
+ * Runs `plan` at its largest symbols on `feeds` (values by buffer name, as the buffers hold them); kernels that split
+ * their outputs in `parts`, the last first. Throws where a kernel traps, changes a byte outside of the buffers, or in
+ * two of its parts the same byte, with the name of the kernel and the place.
  */
 export function runGuarded(
   kernels: Kernels,
   plan: Plan,
   feeds: ReadonlyMap<string, ArrayLike<number>>,
   last: number | null,
+  parts = 1,
 ): Guarded {
   const at = layOut(kernels, plan, last)
   const memory = new Uint8Array(kernels.memory.buffer)
@@ -67,8 +86,17 @@ export function runGuarded(
   for (const { k, a } of plan.calls) {
     const entry = kernels.entry(k, plan.deterministic)
     used.add(entry)
+    const args = a.map((arg) => resolveArg(arg, at, plan.symbols))
     try {
-      kernels.function(entry)(...a.map((arg) => resolveArg(arg, at, plan.symbols)))
+      if (parts === 1 || !entry.parallel) kernels.function(entry)(...args)
+      else {
+        // Memory of one thread may change in all parts.
+        const shared = a.map((arg, i) => {
+          const isShared = typeof arg === 'object' && !entry.params[i][0].startsWith('scratch')
+          return memory.subarray(args[i], isShared ? at[arg.at] + plan.buffers[arg.at].bytes : args[i])
+        })
+        callInParts(kernels, entry, args, parts, shared)
+      }
     } catch (cause) {
       const where = last === null ? '' : ` with ${label(last)} at the end of memory`
       throw new Error(`${plan.name}: ${entry.name} must not trap${where}, got ${errorText(cause)}`, { cause })

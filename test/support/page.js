@@ -1,6 +1,6 @@
 /**
  * The page of browser.test.ts, served as it is under a strict policy: nothing but `bitgen/core`. Loads the model for
- * each target, embeds what it is given and posts vectors, as bits, and times.
+ * each target and number of threads, embeds what it is given and posts vectors, as bits, and times.
  */
 import { BitGen } from '/build/core.js'
 
@@ -14,22 +14,22 @@ async function pixelsOf(url) {
 
 const bits = ({ data }) => Array.from(new Uint32Array(data.buffer))
 
-async function run({ target, ids }) {
+async function run({ target = undefined, threads }, ids) {
   let progress
   const start = performance.now()
-  const model = await BitGen.load('/model', { target, onProgress: (...now) => (progress = now) })
+  const model = await BitGen.load('/model', { target, threads, onProgress: (...now) => (progress = now) })
   const loadMs = performance.now() - start
   const text = await model.embedText(ids)
   const image = await model.embedImage(await pixelsOf('/picture.png'))
-  const { isa, verified } = model.info()
+  const { isa, threads: used, verified } = model.info()
   model.dispose()
-  return { isa, verified, loadMs, progress, text: bits(text), image: bits(image) }
+  return { isa, threads: used, verified, loadMs, progress, text: bits(text), image: bits(image) }
 }
 
-const { targets, ids } = await (await fetch('/task')).json()
+const { tasks, ids } = await (await fetch('/task')).json()
 const results = []
 try {
-  for (const target of targets) results.push(await run({ target: target ?? undefined, ids }))
+  for (const task of tasks) results.push(await run(task, ids))
 } catch (error) {
   results.push({ error: String(error) })
 }
