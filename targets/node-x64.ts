@@ -18,5 +18,18 @@ export const nodeX64: Device = {
     { by: 'node', node: 'x64@24', isas: ['relaxed', 'simd128', 'scalar'] },
     { by: 'node', node: 'x64@26', isas: ['relaxed', 'simd128', 'scalar'] },
   ],
-  verified: [],
+  verified: [
+    {
+      date: '2026-11-25',
+      how: 'hardware',
+      on: 'AMD EPYC: Node 22.23.3, 24.21.0 and 26.10.0',
+      what: 'digest of emoji-nano on all instruction sets',
+    },
+    {
+      date: '2026-11-25',
+      how: 'hardware',
+      on: 'AMD EPYC: Node 20.20.2',
+      what: 'digest of emoji-nano on simd128 and scalar',
+    },
+  ],
 }

@@ -21,5 +21,12 @@ export const pi4: Device = {
   ],
   limits: 'speed not measured; relaxed may win little over simd128 without the dot product',
   proofs: [{ by: 'node', node: 'arm64@24', cpu: 'cortex-a72', isas: ['relaxed', 'simd128', 'scalar'] }],
-  verified: [],
+  verified: [
+    {
+      date: '2026-11-25',
+      how: 'emulation',
+      on: 'Node 24.22.0 arm64 in qemu 7.2.22, cortex-a72',
+      what: 'digest of emoji-nano on all instruction sets',
+    },
+  ],
 }

@@ -20,5 +20,12 @@ export const piZero2w: Device = {
   ],
   limits: 'speed not measured; needs a 64-bit system, for a 32-bit one see armv7',
   proofs: [{ by: 'node', node: 'arm64@24', cpu: 'cortex-a53', isas: ['relaxed', 'simd128', 'scalar'] }],
-  verified: [],
+  verified: [
+    {
+      date: '2026-11-25',
+      how: 'emulation',
+      on: 'Node 24.22.0 arm64 in qemu 7.2.22, cortex-a53',
+      what: 'digest of emoji-nano on all instruction sets',
+    },
+  ],
 }

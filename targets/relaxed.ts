@@ -28,5 +28,18 @@ export const relaxed: Target = {
     { by: 'firefox', isas: ['relaxed'] },
     { by: 'wasm-shell', isas: ['relaxed'] },
   ],
-  verified: [],
+  verified: [
+    {
+      date: '2026-11-25',
+      how: 'hardware',
+      on: 'AMD EPYC: Node 22.23.3, 24.21.0 and 26.10.0, Chromium 150, Firefox 153',
+      what: 'digest of emoji-nano',
+    },
+    {
+      date: '2026-11-25',
+      how: 'emulation',
+      on: 'the boards that list it here, in qemu 7.2.22',
+      what: 'digest of emoji-nano',
+    },
+  ],
 }

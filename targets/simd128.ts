@@ -22,5 +22,18 @@ export const simd128: Target = {
     { by: 'firefox', isas: ['simd128'] },
     { by: 'wasm-shell', isas: ['simd128'] },
   ],
-  verified: [],
+  verified: [
+    {
+      date: '2026-11-25',
+      how: 'hardware',
+      on: 'AMD EPYC: Node 20.20.2, 22.23.3, 24.21.0 and 26.10.0, Chromium 150, Firefox 153',
+      what: 'digest of emoji-nano',
+    },
+    {
+      date: '2026-11-25',
+      how: 'emulation',
+      on: 'the boards that list it here, in qemu 7.2.22',
+      what: 'digest of emoji-nano',
+    },
+  ],
 }

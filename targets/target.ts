@@ -24,7 +24,7 @@ export interface Fact {
 
 /** A way to prove that inference gives the bits that the model file states; `npm run verify` goes it. */
 export interface Proof {
-  /** Key of WAYS in test/verify/main.ts. */
+  /** Key of WAYS in test/verify/ways.ts. */
   by: 'node' | 'chromium' | 'firefox' | 'wasm-shell' | 'wasm2c' | 'memory'
   /** Instruction sets that are proved, each alone. */
   isas: readonly Isa[]
@@ -34,10 +34,13 @@ export interface Proof {
   cpu?: string
 }
 
-/** What somebody saw. Bits under emulation are those of hardware; times are not. */
+/** How a target was verified, the strongest first. Bits under emulation are those of hardware; times are not. */
+export const HOW = ['hardware', 'emulation', 'calculation'] as const
+
+/** What somebody saw. */
 export interface Verified {
   date: string
-  how: 'hardware' | 'emulation'
+  how: (typeof HOW)[number]
   /** Engine, processor or emulator, with versions. */
   on: string
   what: string

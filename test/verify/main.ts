@@ -8,21 +8,9 @@ import { CORE } from '../../codegen/bundles.ts'
 import { message } from '../../src/base/errors.ts'
 import { table } from '../../src/cli/format.ts'
 import { DEVICES, INSTRUCTION_SETS } from '../../targets/list.ts'
-import type { Proof } from '../../targets/target.ts'
-import { proveByChromium, proveByFirefox } from './browsers.ts'
-import { proveMemory } from './memory.ts'
-import { proveByNode } from './node.ts'
 import { prove } from './prove.ts'
 import { COLUMNS, summary } from './summary.ts'
-import type { Way } from './way.ts'
-
-/** Ways by the name that proofs of targets/ have for them. */
-const WAYS: Partial<Record<Proof['by'], Way>> = {
-  node: proveByNode,
-  chromium: proveByChromium,
-  firefox: proveByFirefox,
-  memory: proveMemory,
-}
+import { WAYS } from './ways.ts'
 
 const TARGETS = { ...INSTRUCTION_SETS, ...DEVICES }
 
