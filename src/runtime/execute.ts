@@ -8,6 +8,7 @@ import { elementBytes, type TensorData } from '../base/dtype.ts'
 import { evaluate, type Symbols } from '../base/shape.ts'
 import { requireThat } from '../base/errors.ts'
 import type { Kernels } from './kernels.ts'
+import { layOut, type MemoryLayout, type MemoryUse } from './layout.ts'
 
 interface BoundPlan {
   plan: Plan
@@ -19,15 +20,6 @@ interface BoundPlan {
   args: number[][]
 }
 
-/** Bytes by kind of memory; `arena` is what inputs, outputs and scratch share. */
-export interface MemoryUse {
-  kernels: number
-  weights: number
-  state: number
-  arena: number
-  total: number
-}
-
 export class Executor {
   readonly kernels: Kernels
   readonly memoryUse: MemoryUse
@@ -36,47 +28,16 @@ export class Executor {
   /** The trap that ended this executor, if one did. */
   private trap?: WebAssembly.RuntimeError
   private readonly plans = new Map<string, BoundPlan>()
-  private readonly kept = new Map<string, { buffer: PlanBuffer; at: number }>()
+  private readonly kept: MemoryLayout['kept']
 
   /** Lays out memory for `plans`; throws where a kernel is missing or memory cannot be had. */
   constructor(kernels: Kernels, plans: readonly Plan[]) {
     this.kernels = kernels
-    let next = roundUp(kernels.manifest.heapBase, BUFFER_ALIGN)
-    const start = next
-    let weights = 0
-    for (const segment of ['weight', 'state'] as const) {
-      for (const buffer of plans.flatMap((plan) => plan.buffers)) {
-        if (buffer.segment !== segment) continue
-        const name = buffer.name!
-        const old = this.kept.get(name)
-        if (old)
-          requireThat(
-            old.buffer.bytes === buffer.bytes,
-            name,
-            `must have ${old.buffer.bytes} bytes in every plan`,
-            buffer.bytes,
-          )
-        else {
-          this.kept.set(name, { buffer, at: next })
-          next += roundUp(buffer.bytes, BUFFER_ALIGN)
-        }
-      }
-      if (segment === 'weight') weights = next - start
-    }
-    const arenaAt = next
-    let arena = 0
-    for (const plan of plans) {
-      for (const b of plan.buffers) {
-        if (b.segment === 'io' || b.segment === 'scratch')
-          arena = Math.max(arena, b.offset + roundUp(b.bytes, BUFFER_ALIGN))
-      }
-    }
-    this.memoryUse = { kernels: start, weights, state: arenaAt - start - weights, arena, total: arenaAt + arena }
+    const { memoryUse, kept, addressesOf } = layOut(kernels.manifest.heapBase, plans)
+    this.memoryUse = memoryUse
+    this.kept = kept
     kernels.reserve(this.memoryUse.total)
     for (const plan of plans) {
-      const at = plan.buffers.map((b) =>
-        b.segment === 'io' || b.segment === 'scratch' ? arenaAt + b.offset : this.kept.get(b.name!)!.at,
-      )
       const functions = plan.calls.map((call) => {
         const entry = kernels.entry(call.k, plan.deterministic)
         requireThat(
@@ -87,7 +48,7 @@ export class Executor {
         )
         return kernels.function(entry)
       })
-      this.plans.set(plan.name, { plan, functions, at, symbolsKey: '', args: [] })
+      this.plans.set(plan.name, { plan, functions, at: addressesOf(plan), symbolsKey: '', args: [] })
     }
   }
 

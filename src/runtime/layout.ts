@@ -1,0 +1,64 @@
+/**
+ * Where everything lies in the one memory of a model: kernels' constants, weights, state, then the arena of inputs,
+ * outputs and scratch, which all plans share. Pure: the executor lays memory out by it at load, codegen when it bakes
+ * plans into a standalone module.
+ */
+import { BUFFER_ALIGN, roundUp, type Plan, type PlanBuffer } from '../abi.ts'
+import { requireThat } from '../base/errors.ts'
+
+/** Bytes by kind of memory; `arena` is what inputs, outputs and scratch share. */
+export interface MemoryUse {
+  kernels: number
+  weights: number
+  state: number
+  arena: number
+  total: number
+}
+
+export interface MemoryLayout {
+  memoryUse: MemoryUse
+  /** Weights and states by name, with their addresses. */
+  kept: ReadonlyMap<string, { buffer: PlanBuffer; at: number }>
+  /** Address of every buffer of a plan. */
+  addressesOf: (plan: Plan) => number[]
+}
+
+/** The layout for `plans` behind the constants of kernels; throws where plans want one weight in different sizes. */
+export function layOut(heapBase: number, plans: readonly Plan[]): MemoryLayout {
+  const kept = new Map<string, { buffer: PlanBuffer; at: number }>()
+  const start = roundUp(heapBase, BUFFER_ALIGN)
+  let next = start
+  let weights = 0
+  for (const segment of ['weight', 'state'] as const) {
+    for (const buffer of plans.flatMap((plan) => plan.buffers)) {
+      if (buffer.segment !== segment) continue
+      const name = buffer.name!
+      const old = kept.get(name)
+      if (old)
+        requireThat(
+          old.buffer.bytes === buffer.bytes,
+          name,
+          `must have ${old.buffer.bytes} bytes in every plan`,
+          buffer.bytes,
+        )
+      else {
+        kept.set(name, { buffer, at: next })
+        next += roundUp(buffer.bytes, BUFFER_ALIGN)
+      }
+    }
+    if (segment === 'weight') weights = next - start
+  }
+  const arenaAt = next
+  let arena = 0
+  for (const { buffers } of plans) {
+    for (const b of buffers) if (isInArena(b)) arena = Math.max(arena, b.offset + roundUp(b.bytes, BUFFER_ALIGN))
+  }
+  const memoryUse = { kernels: start, weights, state: arenaAt - start - weights, arena, total: arenaAt + arena }
+  const addressesOf = ({ buffers }: Plan) =>
+    buffers.map((b) => (isInArena(b) ? arenaAt + b.offset : kept.get(b.name!)!.at))
+  return { memoryUse, kept, addressesOf }
+}
+
+function isInArena({ segment }: PlanBuffer): boolean {
+  return segment === 'io' || segment === 'scratch'
+}
