@@ -28,8 +28,8 @@ export const PI_ZERO: Toolchain = {
 }
 
 /**
- * Builds `program` (`selftest` or `similar`) with a scalar module in `folder`; returns the path of the binary. Throws an
- * Error that names the packages where a tool is missing, and one with its message where a tool fails.
+ * Builds `program` (`selftest` or `similar`) with a scalar module in `folder`; returns the path of the binary. Throws
+ * what runTool throws.
  */
 export async function buildNative(
   wasm: Uint8Array,
@@ -48,7 +48,10 @@ export async function buildNative(
   return join(folder, program)
 }
 
-/** Runs a tool in a folder; returns its standard output. Throws an Error that names the packages where it is missing. */
+/** A program of the system that is not there; the message names the packages that bring it. */
+export class MissingTool extends Error {}
+
+/** Runs a tool in a folder; returns its standard output. Throws a MissingTool, or an Error with what the tool said. */
 export async function runTool(
   tool: string,
   args: readonly string[],
@@ -59,10 +62,8 @@ export async function runTool(
     const { stdout } = await exec(tool, args, { cwd, encoding: 'buffer', maxBuffer: 1 << 26 })
     return stdout
   } catch (error) {
-    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT'
-    const install = `must be there; on Debian: apt-get install ${packages.join(' ')}`
-    throw new Error(message(tool, missing ? install : `must succeed on ${args.join(' ')}`, errorText(error)), {
-      cause: error,
-    })
+    const install = `must be installed; on Debian: apt-get install ${packages.join(' ')}`
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw new MissingTool(message(tool, install))
+    throw new Error(message(tool, 'must succeed', errorText(error)), { cause: error })
   }
 }

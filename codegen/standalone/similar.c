@@ -55,9 +55,12 @@ int main(int count, char **arguments) {
   struct picture picture = read_picture(stdin);
   int texts = 0;
   for (; texts < MOST_TEXTS && fscanf(file, " %255[^\t]", matches[texts].label) == 1; texts++) {
-    int32_t ids[MOST_IDS];
+    int32_t ids[MOST_IDS], id;
     int length = 0;
-    while (length < MOST_IDS && fscanf(file, "%d", &ids[length]) == 1) length++;
+    while (fscanf(file, "%d", &id) == 1) {
+      if (length == MOST_IDS) fail("a text must have at most 256 ids");
+      ids[length++] = id;
+    }
     struct text text = encode_text(ids, length);
     matches[texts].cosine = cosine(picture.feature, text.feature);
     free(text.feature), free(text.states), free(text.prefix);

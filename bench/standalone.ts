@@ -1,0 +1,67 @@
+/**
+ * `npm run bench -- standalone`: the shipped model as a standalone module, on every instruction set that works here: its
+ * bytes, how long it takes from bytes to an instance, and one picture through its plan beside the same plan in the
+ * executor, in turns. The plans call the same kernels, so the ratio shows what dispatch and layout cost.
+ */
+import { readFileSync } from 'node:fs'
+import { gzipSync } from 'node:zlib'
+import { buildStandalone } from '../codegen/standalone/build.ts'
+import { ISAS } from '../src/abi.ts'
+import { DEFAULT_MODEL } from '../src/index.ts'
+import { KERNELS } from '../src/kernels.ts'
+import { Session } from '../src/runtime/session.ts'
+
+const ROUNDS = 9
+const WARM_MS = 3000
+const SAMPLE_MS = 150
+
+/** Milliseconds a call over `ms`. */
+function sample(run: () => void, ms: number): number {
+  const start = performance.now()
+  let calls = 0
+  do {
+    run()
+    calls++
+  } while (performance.now() - start < ms)
+  return (performance.now() - start) / calls
+}
+
+function median(values: number[]): number {
+  return values.sort((a, b) => a - b)[values.length >> 1]
+}
+
+export async function benchStandalone(): Promise<void> {
+  const bytes = readFileSync(DEFAULT_MODEL)
+  console.log(`model file: ${bytes.length} bytes, ${gzipSync(bytes, { level: 9 }).length} gzip`)
+  for (const isa of ISAS) {
+    const { wasm, memoryUse } = await buildStandalone(bytes, { isa, batch: 1 })
+    console.log(
+      `${isa}: ${wasm.length} bytes, ${gzipSync(wasm, { level: 9 }).length} gzip, ${memoryUse.total} of memory`,
+    )
+    if (!WebAssembly.validate(wasm)) continue
+    const { executor } = await Session.open(bytes, { sources: KERNELS, target: isa })
+    const instantiate = async () => {
+      const start = performance.now()
+      const { instance } = await WebAssembly.instantiate(wasm, {})
+      return { instance, ms: performance.now() - start }
+    }
+    const starts: number[] = []
+    for (let i = 0; i < ROUNDS; i++) starts.push((await instantiate()).ms)
+    const { instance } = await instantiate()
+    const baked = instance.exports.encodeImage as () => void
+    const run = () => executor.run('encodeImage', { B: 1 })
+    sample(run, WARM_MS)
+    sample(baked, WARM_MS)
+    const [executed, standalone]: number[][] = [[], []]
+    for (let i = 0; i < ROUNDS; i++) {
+      executed.push(sample(run, SAMPLE_MS))
+      standalone.push(sample(baked, SAMPLE_MS))
+    }
+    const ratio = median(executed.map((ms, i) => standalone[i] / ms))
+    console.log(`  bytes to instance ${median(starts).toFixed(1)} ms`)
+    console.log(
+      `  encodeImage: executor ${median(executed).toFixed(3)} ms, standalone ${median(standalone).toFixed(3)} ms, ` +
+        `ratio ${ratio.toFixed(3)} (medians of ${ROUNDS})`,
+    )
+  }
+}
