@@ -12,6 +12,11 @@ export interface Counts {
   skipped: number
 }
 
+/** Whether counts are a success; where `strict`, nothing may have been skipped. */
+export function succeeded({ failed, skipped }: Counts, strict: boolean): boolean {
+  return failed === 0 && !(strict && skipped > 0)
+}
+
 /** Ways by name; a proof whose way is not there is skipped. `log` takes the lines. */
 export async function prove(
   targets: Readonly<Record<string, Target | Device>>,
