@@ -9,20 +9,26 @@ export const iot: Device = {
   isas: ['scalar'],
   architecture: 'any',
   engines: ['any runtime with bulk memory and saturating conversions'],
-  memory: 32e6,
+  memory: 16e6,
   cores: 1,
   facts: [{ says: 'memory is a bound that we set, not that of a device', source: 'targets/iot.ts' }],
-  limits: 'speed not measured; the bound is for the plans of the model file as they are, 8 pictures or texts at once',
+  limits: 'speed not measured; the bound is for a standalone module, one picture and text at a time',
   proofs: [
     { by: 'memory', isas: ['scalar'] },
-    { by: 'wasm-shell', isas: ['scalar'] },
+    { by: 'wasm2c', isas: ['scalar'] },
   ],
   verified: [
     {
       date: '2026-11-25',
       how: 'calculation',
       on: 'npm run verify -- iot',
-      what: '22.19 MB for emoji-nano, at most 8 pictures or texts at once',
+      what: '10.01 MB for emoji-nano, one picture and text at a time',
+    },
+    {
+      date: '2026-11-25',
+      how: 'emulation',
+      on: 'wasm2c 1.0.32, gcc 12.2 for armv6, arm1176 in qemu 7.2.22',
+      what: 'digest of emoji-nano on scalar',
     },
   ],
 }

@@ -20,5 +20,12 @@ export const piZero: Device = {
   ],
   limits: 'speed not measured; floating point by VFPv2, no vectors',
   proofs: [{ by: 'wasm2c', isas: ['scalar'] }],
-  verified: [],
+  verified: [
+    {
+      date: '2026-11-25',
+      how: 'emulation',
+      on: 'wasm2c 1.0.32, gcc 12.2 for armv6, arm1176 in qemu 7.2.22',
+      what: 'digest of emoji-nano on scalar',
+    },
+  ],
 }

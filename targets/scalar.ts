@@ -35,6 +35,12 @@ export const scalar: Target = {
     },
     {
       date: '2026-11-25',
+      how: 'hardware',
+      on: 'AMD EPYC: wasm-shell of binaryen 132',
+      what: 'every output of every plan of emoji-nano, on short inputs',
+    },
+    {
+      date: '2026-11-25',
       how: 'emulation',
       on: 'the boards that list it here, in qemu 7.2.22',
       what: 'digest of emoji-nano',
