@@ -1,77 +1,77 @@
 /**
- * What the multipliers of this machine give when nothing touches memory: twelve independent chains, each fed by its
- * own result so that no compiler can move work out of the loop, and enough of them to hide every latency. Kernels are
- * held against these, measured in the same run.
+ * What this machine gives at most, for kernels to be held against in the same run. Multipliers when nothing touches
+ * memory: twelve independent chains, each fed by its own result so that no compiler can move work out of the loop, and
+ * enough of them to hide every latency. And copying within memory, in GB/s read and written.
  */
 import type { Isa } from '../src/abi.ts'
-import { compile } from '../codegen/compile.ts'
-import { each } from '../codegen/text.ts'
 import { secondsPerCall, type Effort } from './timing.ts'
 
-const CHAINS = 12
+export const CHAINS = 12
 const ROUNDS = 20000
 
-interface Peak {
+export interface Peak {
   name: string
-  isa: Isa
+  /** The plainest instruction set that has it, and those that are held against it too. */
+  isas: readonly Isa[]
   /** Multiply-accumulates of one step of one chain. */
   macs: number
-  /** One step: the new value of chain `p` with the loop-invariant operand `w`. */
+  /** One step: the new value of chain `p` with the loop-invariant operand `w`, in AssemblyScript. */
   step: (p: string) => string
 }
 
-const PEAKS: Peak[] = [
-  { name: 'f32 mul+add', isa: 'scalar', macs: 1, step: (p) => `${p} + ${p} * w` },
-  { name: 'i32 mul+add', isa: 'scalar', macs: 1, step: (p) => `${p} + ${p} * w` },
-  { name: 'f32x4 mul+add', isa: 'simd128', macs: 4, step: (p) => `f32x4.add(${p}, f32x4.mul(${p}, w))` },
-  { name: 'i32x4.dot_i16x8+add', isa: 'simd128', macs: 8, step: (p) => `i32x4.add(${p}, i32x4.dot_i16x8_s(${p}, w))` },
-  { name: 'f32x4 madd', isa: 'relaxed', macs: 4, step: (p) => `f32x4.relaxed_madd(${p}, w, ${p})` },
+const VECTORS: readonly Isa[] = ['simd128', 'relaxed']
+
+export const PEAKS: readonly Peak[] = [
+  { name: 'f32 mul+add', isas: ['scalar'], macs: 1, step: (p) => `${p} + ${p} * w` },
+  { name: 'i32 mul+add', isas: ['scalar'], macs: 1, step: (p) => `${p} + ${p} * w` },
+  { name: 'f32x4 mul+add', isas: VECTORS, macs: 4, step: (p) => `f32x4.add(${p}, f32x4.mul(${p}, w))` },
+  {
+    name: 'i32x4.dot_i16x8+add',
+    isas: VECTORS,
+    macs: 8,
+    step: (p) => `i32x4.add(${p}, i32x4.dot_i16x8_s(${p}, w))`,
+  },
+  { name: 'f32x4 madd', isas: ['relaxed'], macs: 4, step: (p) => `f32x4.relaxed_madd(${p}, w, ${p})` },
   {
     name: 'i16x8.relaxed_dot+add',
-    isa: 'relaxed',
+    isas: ['relaxed'],
     macs: 16,
     step: (p) => `i16x8.add(${p}, i16x8.relaxed_dot_i8x16_i7x16_s(${p}, w))`,
   },
 ]
 
-function source({ name, isa, step }: Peak): string {
-  const type = isa === 'scalar' ? name.slice(0, 3) : 'v128'
-  return `
-const W = memory.data(16, 16)
-const OUT = memory.data(${16 * CHAINS}, 16)
-export function heapBase(): usize { return __heap_base }
-export function peak(n: i32): void {
-  const w = load<${type}>(W)
-  ${each(CHAINS, (i) => `let p${i} = load<${type}>(OUT + ${16 * i})`, '  ')}
-  for (; n > 0; n--) {
-    ${each(CHAINS, (i) => `p${i} = ${step(`p${i}`)}`, '    ')}
-  }
-  ${each(CHAINS, (i) => `store<${type}>(OUT + ${16 * i}, p${i})`, '  ')}
-}`
+/** The peak of kernels that are bound by memory, in GB/s. */
+export const COPY = 'copy'
+/** Copied at a time: as much as the kernels in question touch, which lies in the second or third cache. */
+export const COPY_BYTES = 2 ** 20
+
+/** Peaks of an instruction set, in the order of the exports `peak0`, `peak1`, ... of its module (peak-modules.ts). */
+export function peaksOf(isa: Isa): Peak[] {
+  return PEAKS.filter(({ isas }) => isas.includes(isa))
 }
 
-/** GMAC/s of every peak of an instruction set, best so far; `measure` tries again and keeps the best. */
+/** GMAC/s, or GB/s, of every peak of an instruction set, best so far; `measure` tries again and keeps the best. */
 export interface Peaks {
   best: Map<string, number>
   measure(name: string, effort: Effort): number
 }
 
-/** Compiles and measures the peaks of an instruction set; a richer one includes those of the plainer vectors. */
-export async function measurePeaks(isa: Isa, effort: Effort): Promise<Peaks> {
+/** Measures the peaks of an instruction set, from its module. */
+export async function measurePeaksOf(isa: Isa, wasm: BufferSource, effort: Effort): Promise<Peaks> {
+  const { instance } = await WebAssembly.instantiate(wasm, {})
+  const exports = instance.exports as Record<string, (n: number) => void>
   const best = new Map<string, number>()
-  const runs = new Map<string, () => void>()
+  const runs = new Map<string, { work: number; run: () => void }>([
+    [COPY, { work: 2 * COPY_BYTES, run: () => exports.copy(COPY_BYTES) }],
+  ])
+  peaksOf(isa).forEach(({ name, macs }, i) => {
+    runs.set(name, { work: ROUNDS * CHAINS * macs, run: () => exports[`peak${i}`](ROUNDS) })
+  })
   const measure = (name: string, how: Effort): number => {
-    const { macs } = PEAKS.find((peak) => peak.name === name)!
-    const rate = (ROUNDS * CHAINS * macs) / secondsPerCall(runs.get(name)!, how) / 1e9
-    best.set(name, Math.max(rate, best.get(name) ?? 0))
+    const { work, run } = runs.get(name)!
+    best.set(name, Math.max(work / secondsPerCall(run, how).min / 1e9, best.get(name) ?? 0))
     return best.get(name)!
   }
-  for (const peak of PEAKS.filter((one) => one.isa === isa || (isa === 'relaxed' && one.isa === 'simd128'))) {
-    const { wasm } = await compile(peak.isa, new Map([['entry.ts', source(peak)]]))
-    const { instance } = await WebAssembly.instantiate(wasm, {})
-    const run = instance.exports.peak as (n: number) => void
-    runs.set(peak.name, () => run(ROUNDS))
-    measure(peak.name, effort)
-  }
+  for (const name of runs.keys()) measure(name, effort)
   return { best, measure }
 }

@@ -35,8 +35,20 @@ const result = (count: number): Argument => ({ write: ['f32', count] })
 /** Kernels that no case of an op reaches. Products: K = 264 is two widenings and 8 inputs, N = 27 a tile and a tail. */
 const BY_HAND: Record<string, Argument[]> = {
   dequantize_rows__i8: [codes(3 * 48), f32(3), result(3 * 33), 3, 33],
+  embedding__i8: [codes(5 * 9), f32(5), { read: ['i32', 7, 0, 4] }, result(7 * 9), 7, 9],
   fill__f32: [result(33), 3, 0.5, 29],
   matmul_nn__t2: [f32(10 * 27), packed(4 * 3 * 16), f32(1), result(10 * 19), { scratch: 24 * 27 * 4 }, 10, 19, 27],
+  matmul_nt__f32_i8: [
+    f32(7 * 19),
+    codes(27 * 19),
+    f32(27),
+    f32(27),
+    result(7 * 27),
+    { scratch: 32 * 19 * 4 },
+    7,
+    19,
+    27,
+  ],
   matmul_nt__i8_t2: [
     codes(10 * 272),
     f32(10),

@@ -7,9 +7,14 @@ import { requireThat } from '../src/base/errors.ts'
 import { relaxed } from '../targets/relaxed.ts'
 import { scalar } from '../targets/scalar.ts'
 import { simd128 } from '../targets/simd128.ts'
-import type { Target } from '../targets/target.ts'
+import type { Target, Variant } from '../targets/target.ts'
 import { matmulF32 } from './templates/matmul_f32.ts'
-import { matmulTernaryPlain, matmulTernaryRelaxed, matmulTernaryScalar } from './templates/matmul_ternary.ts'
+import {
+  matmulTernaryI16,
+  matmulTernaryI32,
+  matmulTernaryPlain,
+  matmulTernaryScalar,
+} from './templates/matmul_ternary.ts'
 
 /** Files of assembly/kernels/, each for every instruction set. */
 export const HAND_WRITTEN = [
@@ -47,23 +52,31 @@ export interface TemplateRow {
   source: (name: (family: string) => string) => string
 }
 
+/** A source by its exports and the rows of its register tile. */
+type Template = (name: (family: string) => string, rows: number) => string
+
 /** Sources that targets name, each in the form of one instruction set. */
-const SOURCES: Record<string, TemplateRow['source']> = {
-  matmul_f32: (name) => matmulF32(true, false, name),
-  matmul_f32_madd: (name) => matmulF32(true, true, name),
-  matmul_f32_scalar: (name) => matmulF32(false, false, name),
+const SOURCES: Record<string, Template> = {
+  matmul_f32: (name, rows) => matmulF32(true, false, name, rows),
+  matmul_f32_madd: (name, rows) => matmulF32(true, true, name, rows),
+  matmul_f32_scalar: (name) => matmulF32(false, false, name, 1),
+  matmul_ternary_i16: matmulTernaryI16,
+  matmul_ternary_i32: matmulTernaryI32,
   matmul_ternary_plain: matmulTernaryPlain,
-  matmul_ternary_relaxed: matmulTernaryRelaxed,
   matmul_ternary_scalar: matmulTernaryScalar,
 }
 
 export const TARGETS: readonly Target[] = [scalar, simd128, relaxed]
 
-/** Of one family in one module, the first row that a plan allows serves it. */
+/** The row of a variant; throws a RangeError where it names no template. */
+export function templateRow(isa: Isa, { template, tile = '', trick = '', deterministic = true }: Variant): TemplateRow {
+  const source = SOURCES[template]
+  requireThat(source !== undefined, `target ${isa}`, `must name one of ${Object.keys(SOURCES)}`, template)
+  const rows = Number(/^m(\d+)/.exec(tile)?.[1] ?? 1)
+  return { file: template, isa, tile, trick, deterministic, source: (name) => source(name, rows) }
+}
+
+/** Of one family in one module, the first row that a plan allows serves it, unless a trial at load finds a faster one. */
 export const TEMPLATES: TemplateRow[] = TARGETS.flatMap(({ isa, variants }) =>
-  variants.map(({ template, tile = '', trick = '', deterministic = true }) => {
-    const source = SOURCES[template]
-    requireThat(source !== undefined, `target ${isa}`, `must name one of ${Object.keys(SOURCES)}`, template)
-    return { file: template, isa, tile, trick, deterministic, source }
-  }),
+  variants.map((variant) => templateRow(isa, variant)),
 )

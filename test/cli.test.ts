@@ -9,6 +9,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { figureRows, recordedResult } from '../src/cli/figures.ts'
 import { duration, table } from '../src/cli/format.ts'
+import { kernelsText } from '../src/cli/info.ts'
 import { BitGen } from '../src/index.ts'
 import {
   ANNOTATIONS,
@@ -68,12 +69,22 @@ test('Ctrl-C, delivered twice, finishes the step, saves and exits with 0', async
   assert.equal(checkpoints('long'), [`step-${step![1].replaceAll(',', '').padStart(8, '0')}.safetensors`])
 })
 
+test('info tells which kernels were tried and which fail', () => {
+  const trials = [{ family: 'f', microseconds: [['f__a', 1] as [string, number], ['f__b', 2.26] as [string, number]] }]
+  assert.is(kernelsText({ isa: 'simd128', trials: [], struckOut: new Map() }), 'simd128')
+  assert.is(
+    kernelsText({ isa: 'relaxed', trials, struckOut: new Map([['f__c', 'wrong result']]) }),
+    'relaxed; f__a (1.0 us) before f__b (2.3 us); not f__c: wrong result',
+  )
+})
+
 test('info says what the file holds', async () => {
   const out = await good('info', '--model', MODEL)
   const model = await BitGen.load(MODEL)
-  const { parameters, isa, memory } = model.info()
+  const { parameters, isa, memory, trials } = model.info()
   assert.match(out, /^short\n/)
-  assert.match(out, new RegExp(`kernels +${isa}\n`))
+  assert.match(out, new RegExp(`kernels +${isa}`))
+  for (const [kernel] of trials.flatMap(({ microseconds }) => microseconds)) assert.match(out, `${kernel} (`)
   assert.match(out, `${(readFileSync(MODEL).length / 1e3).toFixed(1)} kB, ${MODEL}`)
   assert.match(out, `${(memory.total / 1e3).toFixed(1)} kB beside the pictures`)
   assert.match(out, '3 steps, 12 images, seed 0')

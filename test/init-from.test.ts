@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { BitGen } from '../src/index.ts'
-import { loadNewest } from '../src/io/checkpoint.ts'
+import { loadNewest, readCheckpoint } from '../src/io/checkpoint.ts'
 import { readModelFile } from '../src/io/model-file.ts'
 import { trainConfig } from '../src/train/config.ts'
 import { loadTrainData } from '../src/train/data.ts'
@@ -32,6 +32,8 @@ async function exported(output: string, vision: object): Promise<Uint8Array> {
   const { path } = loadNewest(runPaths(join(dir, output)).checkpoints)!
   return exportModel(path, { kernels: await builtModule('simd128') })
 }
+
+const isParameter = (name: string) => !/^(adam|queue|sum)\.|^touched$/.test(name)
 
 function close(got: ArrayLike<number>, want: ArrayLike<number>): void {
   assert.is(got.length, want.length)
@@ -69,7 +71,6 @@ test('a trainer starts from a checkpoint with every parameter as it was; what is
   const trainer = new Trainer(kernels, config, await loadTrainData(kernels, config))
   trainer.setFromCheckpoint(checkpoint)
   const states = () => new Map(Array.from(trainer.states(), ([name, { data }]) => [name, Array.from(data)]))
-  const isParameter = (name: string) => !/^(adam|queue|sum)\.|^touched$/.test(name)
   const before = states()
   for (const [name, data] of before)
     if (isParameter(name)) assert.equal(data, Array.from(checkpoint.tensors.get(name)!.data as Float32Array), name)
@@ -99,6 +100,34 @@ test('an exported model tells of the run that its weights came from', async () =
   assert.is(training!.steps, 3)
   const { steps, seed } = training!.startedFrom as { steps: number; seed: number }
   assert.equal([steps, seed], [4, 1])
+})
+
+test('what only matching, memory and decoder use may be missing and starts anew', async () => {
+  const kernels = await builtModule('simd128')
+  const contrast = { ...configOf('contrast', {}, 2), losses: { itc: 1, itm: 0, text: 0, memory: 0, imageContrast: 0 } }
+  await trainRun(contrast, { kernels })
+  const { path } = loadNewest(runPaths(contrast.output).checkpoints)!
+  const config = configOf('all', {}, 2)
+  const data = await loadTrainData(kernels, config)
+  // Memory belongs to one trainer.
+  const fresh = async () => new Trainer(await builtModule('simd128'), config, data)
+  const [whole, begun, fromModel] = [await fresh(), await fresh(), await fresh()]
+  const anew = begun.setFromCheckpoint(readCheckpoint(path))
+  assert.equal([...new Set(anew.map((name) => name.split('.')[0]))].sort(), [
+    'decoder',
+    'fusion',
+    'itm',
+    'memory',
+    'text',
+  ])
+  assert.equal(fromModel.setParameters(readModelFile(await exportModel(path, { kernels }))), anew)
+  const initial = whole.states()
+  const trained = readCheckpoint(path).tensors
+  for (const [name, { data: values }] of begun.states()) {
+    if (!isParameter(name)) continue
+    const want = (anew.includes(name) ? initial : trained).get(name)!.data
+    assert.equal(Array.from(values as Float32Array), Array.from(want as Float32Array), name)
+  }
 })
 
 test('a model of another architecture is refused by the name of the parameter', async () => {

@@ -7,6 +7,7 @@ import { KERNELS } from '../src/kernels.ts'
 import { checkAnswers } from '../src/runtime/known-answers.ts'
 import { Kernels } from '../src/runtime/kernels.ts'
 import { loadKernels, type KernelSource } from '../src/runtime/load.ts'
+import { chooseVariants } from '../src/runtime/trial.ts'
 import { builtKernels, builtModule } from './support/kernels.ts'
 
 const sources = KERNELS
@@ -90,22 +91,145 @@ test('when no module works, every reason is named', async () => {
   for (const isa of ISAS) assert.ok(text.includes(`${isa}: `), `${text} must name ${isa}`)
 })
 
-test('a variant that is not deterministic is held to a tolerance', async () => {
+type Run = (...args: number[]) => void
+
+/** A module of simd128 kernels in which a family has another variant `other`; `own` wraps the one that it has. */
+async function withVariant(
+  family: string,
+  deterministic: boolean,
+  place: 'before' | 'behind',
+  other: (run: Run, memory: WebAssembly.Memory) => Run,
+  own: (run: Run) => Run = (run) => run,
+): Promise<Kernels> {
   const { manifest, memory, ...module } = await builtModule('simd128')
-  const entry = manifest.kernels.find(({ family }) => family === 'matmul_nt__f32')!
-  const other: KernelEntry = { ...entry, name: 'other', deterministic: false }
+  const entry = manifest.kernels.find((one) => one.family === family)!
+  const added: KernelEntry = { ...entry, name: 'other', deterministic }
   const exports = (module as unknown as { exports: WebAssembly.Exports }).exports
-  const run = exports[entry.name] as (...args: number[]) => void
-  const withError = (error: number) => {
-    const disturbed = (...args: number[]) => {
-      run(...args)
-      new Float32Array(memory.buffer, args[3], 1)[0] += error
-    }
-    const altered: Manifest = { ...manifest, kernels: [other, ...manifest.kernels] }
-    return checkAnswers(new Kernels(altered, { exports: { ...exports, other: disturbed, memory } }))
+  const run = exports[entry.name] as Run
+  const kernels = place === 'before' ? [added, ...manifest.kernels] : [...manifest.kernels, added]
+  // A hash of its own: trials are remembered by it.
+  const altered: Manifest = { ...manifest, kernels, sha256: `${Math.random()}` }
+  return new Kernels(altered, {
+    exports: { ...exports, [entry.name]: own(run), other: other(run, memory), memory },
+  } as WebAssembly.Instance)
+}
+
+const PRODUCT = 'matmul_nt__f32'
+const TERNARY = 'matmul_nt__i8_t2'
+/** The address of the output among the arguments of both. */
+const outputOf = { [PRODUCT]: 3, [TERNARY]: 6 }
+
+const disturbed =
+  (family: keyof typeof outputOf, error: number) =>
+  (run: Run, memory: WebAssembly.Memory): Run =>
+  (...args) => {
+    run(...args)
+    new Float32Array(memory.buffer, args[outputOf[family]], 1)[0] += error
   }
-  assert.is(withError(1e-6), undefined)
-  assert.is(withError(1), 'wrong result of other')
+
+test('a variant that is not deterministic is held to a tolerance', async () => {
+  for (const [error, failed] of [
+    [1e-6, []],
+    [1, ['other']],
+  ] as const) {
+    const kernels = await withVariant(PRODUCT, false, 'before', disturbed(PRODUCT, error))
+    assert.is(checkAnswers(kernels), undefined)
+    assert.equal([...kernels.struckOut.keys()], failed)
+    const serves = kernels.entry(PRODUCT, false)
+    assert.is(serves.name === 'other', failed.length === 0)
+  }
+})
+
+test('a variant that computes wrongly or traps is struck out, the module stays', async () => {
+  const traps = () => () => {
+    throw new WebAssembly.RuntimeError('unreachable')
+  }
+  for (const place of ['before', 'behind'] as const) {
+    for (const other of [disturbed(TERNARY, 1e-3), traps]) {
+      const kernels = await withVariant(TERNARY, true, place, other)
+      assert.is(checkAnswers(kernels), undefined)
+      assert.equal([...kernels.struckOut.keys()], ['other'])
+      assert.is(kernels.entry(TERNARY, true).name, 'matmul_nt__i8_t2__m4n8__simd128')
+      assert.equal(kernels.variants(TERNARY).length, 1)
+    }
+  }
+})
+
+test('a module whose family has no variant left is refused', async () => {
+  const kernels = await withVariant(TERNARY, true, 'behind', disturbed(TERNARY, 1e-3))
+  kernels.strikeOut(kernels.entry(TERNARY, true), 'for this test')
+  assert.match(checkAnswers(kernels)!, /^wrong result of matmul_nt__i8_t2/)
+})
+
+test('of variants with the same bits the one that is clearly faster serves', async () => {
+  const clock = { now: 0 }
+  const taking =
+    (ms: number) =>
+    (run: Run): Run =>
+    (...args) => {
+      run(...args)
+      clock.now += ms
+    }
+  const served = 'matmul_nt__i8_t2__m4n8__simd128'
+  const { now } = performance
+  performance.now = () => clock.now
+  try {
+    for (const [ms, order] of [
+      [0.5, [served, 'other']],
+      [0.3, ['other', served]],
+    ] as const) {
+      const kernels = await withVariant(TERNARY, true, 'before', taking(ms), taking(0.25))
+      assert.is(checkAnswers(kernels), undefined)
+      assert.is(kernels.entry(TERNARY, true).name, 'other')
+      const start = clock.now
+      chooseVariants(kernels)
+      assert.ok(clock.now - start < 20, 'all trials must end within 20 ms')
+      assert.is(kernels.entry(TERNARY, true).name, order[0])
+      const [{ family, microseconds }] = kernels.trials
+      assert.is(family, TERNARY)
+      const times = { [served]: 250, other: 1000 * ms }
+      assert.equal(
+        microseconds.map(([name, time]) => [name, Math.round(time)]),
+        order.map((name) => [name, times[name]]),
+      )
+      const from = kernels.manifest.heapBase
+      assert.ok(kernels.view('u8', from, kernels.memory.buffer.byteLength - from).every((byte) => byte === 0))
+    }
+    const untouched = await withVariant(TERNARY, true, 'before', taking(1), taking(0.25))
+    chooseVariants(untouched, new Set([PRODUCT]))
+    assert.equal([untouched.trials, untouched.entry(TERNARY, true).name], [[], 'other'])
+  } finally {
+    performance.now = now
+  }
+})
+
+test('a process tries the variants of a module once', async () => {
+  const runs = { count: 0 }
+  const counted = (run: Run): Run => {
+    return (...args) => {
+      run(...args)
+      runs.count++
+    }
+  }
+  const first = await withVariant(TERNARY, true, 'behind', counted)
+  chooseVariants(first)
+  const { count } = runs
+  assert.ok(count > 0)
+  const again = new Kernels(first.manifest, { exports: { memory: first.memory } } as unknown as WebAssembly.Instance)
+  chooseVariants(again)
+  assert.is(runs.count, count)
+  assert.equal(again.trials, first.trials)
+  assert.is(again.entry(TERNARY, true), first.entry(TERNARY, true))
+})
+
+test('without a trial the order of the target holds', async () => {
+  const kernels = await loadKernels({ sources, target: best, trial: false })
+  const { manifest, trials } = kernels
+  assert.equal(trials, [])
+  assert.is(
+    kernels.entry(TERNARY, true),
+    manifest.kernels.find(({ family }) => family === TERNARY),
+  )
 })
 
 test('answers cover every family of every module', async () => {

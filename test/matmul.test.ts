@@ -125,6 +125,25 @@ test('x . w^T + bias', () => {
   }
 })
 
+test('x . (codes * scales)^T + bias has the bits of the product with those numbers', () => {
+  for (const [M, K, N] of allSizes()) {
+    const x = reals(M * K)
+    const codes = Int8Array.from({ length: N * K }, () => Math.floor(255 * next()) - 127)
+    const scales = Float32Array.from({ length: N }, () => (next() + 0.01) / 127)
+    const w = Float32Array.from(codes, (code, i) => code * scales[Math.floor(i / K)])
+    const bias = N % 2 ? reals(N) : null
+    for (const kernels of modules) {
+      const sizes: Problem['sizes'] = [M, K, N]
+      const problem = { sizes, outputs: M * N, scratchBytes: panelBytes(N, K), want: new Float64Array(), bound: 0 }
+      const of = (family: string, operands: Problem['operands']) =>
+        run(kernels, kernels.entry(family, true), { ...problem, family, operands })
+      const want = of('matmul_nt__f32', [x, w, bias])
+      const got = of('matmul_nt__f32_i8', [x, codes, scales, bias])
+      assert.equal(new Uint32Array(got.buffer), new Uint32Array(want.buffer), `${kernels.manifest.isa} ${sizes}`)
+    }
+  }
+})
+
 test('dy . w', () => {
   for (const [M, N, K] of allSizes()) {
     const [dy, w] = [reals(M * N), reals(N * K)]

@@ -54,8 +54,8 @@ test('the file as it is written opens, sealed anew too', async () => {
     resealed(() => undefined),
     bytes,
   )
-  const { file, verified } = await openModelFile(bytes)
-  assert.is(verified, true)
+  const { file, verify } = openModelFile(bytes)
+  assert.is(await verify(), true)
   assert.is(file.manifest.name, 'micro')
 })
 

@@ -1,7 +1,8 @@
 /**
  * Attention heads (arXiv 1706.03762; model.md section 4) and their gradient: six small products of one routine with a
  * softmax between them. Every element of a product is one sum in order, so tiles may overlap and change no bit.
- * Probabilities are written out, for the gradient: memory grows with the square of the length.
+ * Only the probabilities of one head are ever in memory: the gradient computes them again, to the same bits (as in
+ * FlashAttention, arXiv 2205.14135, section 3.1, but without its blocks: rows of a head fit the caches).
  */
 import { bytes, dot, scaleRow } from '../lib/lanes'
 import { product } from '../lib/product'
@@ -12,7 +13,32 @@ function visible(lengthsAt: usize, b: i32, Tk: i32): i32 {
   return lengthsAt ? max(0, min(load<i32>(lengthsAt + bytes(b)), Tk)) : Tk
 }
 
-/** y[B,Tq,C] and probabilities[B,H,Tq,Tk] of q[B,Tq,C], k, v[B,Tk,C]; scratch: a head of k, turned, 4*Tk*C/H bytes. */
+/** p[Tq,n] = softmax(q . k^T * scale) of one head: rows of D numbers, `row` bytes apart, in q and k. */
+function probabilities(
+  qAt: usize,
+  kAt: usize,
+  row: usize,
+  turnedAt: usize,
+  pAt: usize,
+  Tq: i32,
+  n: i32,
+  D: i32,
+  scale: f32,
+  causal: i32,
+): void {
+  const pRow = bytes(n)
+  turn(kAt, row, n, D, turnedAt)
+  product(qAt, row, 4, turnedAt, pRow, pAt, pRow, Tq, n, D)
+  for (let i = 0; i < Tq; i++) {
+    const seen = causal ? min(n, i + 1) : n
+    softmax(pAt, scale, seen)
+    // A fill is a call out of the module: not for nothing.
+    if (seen < n) memory.fill(pAt + bytes(seen), 0, bytes(n - seen))
+    pAt += pRow
+  }
+}
+
+/** y[B,Tq,C] of q[B,Tq,C], k, v[B,Tk,C]; scratch: p [Tq,Tk] of a head, and a head of k, turned, 4*Tk*C/H bytes. */
 export function attention__f32(
   qAt: usize,
   kAt: usize,
@@ -30,21 +56,12 @@ export function attention__f32(
 ): void {
   const D = C / heads
   const row = bytes(C)
-  const pRow = bytes(Tk)
   const scale: f32 = 1 / sqrt<f32>(<f32>D)
   for (let b = 0; b < B; b++) {
     const n = visible(lengthsAt, b, Tk)
     for (let h: usize = 0; h < row; h += bytes(D)) {
-      turn(kAt + h, row, n, D, turnedAt)
-      product(qAt + h, row, 4, turnedAt, bytes(n), pAt, pRow, Tq, n, D)
-      for (let i = 0; i < Tq; i++) {
-        const seen = causal ? min(n, i + 1) : n
-        softmax(pAt + <usize>i * pRow, scale, seen)
-        // A fill is a call out of the module: not for nothing.
-        if (seen < Tk) memory.fill(pAt + <usize>i * pRow + bytes(seen), 0, bytes(Tk - seen))
-      }
-      product(pAt, pRow, 4, vAt + h, row, yAt + h, row, Tq, D, n)
-      pAt += <usize>Tq * pRow
+      probabilities(qAt + h, kAt + h, row, turnedAt, pAt, Tq, n, D, scale, causal)
+      product(pAt, bytes(n), 4, vAt + h, row, yAt + h, row, Tq, D, n)
     }
     qAt += <usize>Tq * row
     yAt += <usize>Tq * row
@@ -55,7 +72,8 @@ export function attention__f32(
 
 /**
  * dp = dy . v^T, ds = p * (dp - sum(dp * p)) / sqrt(D), dq = ds . k, dk = ds^T . q, dv = p^T . dy, a head at a time.
- * Scratch: a head of v, turned, and ds [Tq,Tk]. Masked keys have p = 0, so ds = 0, and get gradients of 0.
+ * Scratch: p and ds [Tq,Tk] of a head, and a head of k or v, turned. Masked keys have p = 0, so ds = 0, and get
+ * gradients of 0.
  */
 export function attention_grad__f32(
   dyAt: usize,
@@ -63,32 +81,33 @@ export function attention_grad__f32(
   kAt: usize,
   vAt: usize,
   lengthsAt: usize,
-  pAt: usize,
   dqAt: usize,
   dkAt: usize,
   dvAt: usize,
-  turnedAt: usize,
+  pAt: usize,
   dsAt: usize,
+  turnedAt: usize,
   B: i32,
   Tq: i32,
   Tk: i32,
   C: i32,
   heads: i32,
+  causal: i32,
 ): void {
   const D = C / heads
   const row = bytes(C)
-  const pRow = bytes(Tk)
   const scale: f32 = 1 / sqrt<f32>(<f32>D)
   for (let b = 0; b < B; b++) {
     const n = visible(lengthsAt, b, Tk)
+    const pRow = bytes(n)
     for (let h: usize = 0; h < row; h += bytes(D)) {
+      probabilities(qAt + h, kAt + h, row, turnedAt, pAt, Tq, n, D, scale, causal)
       turn(vAt + h, row, n, D, turnedAt)
-      product(dyAt + h, row, 4, turnedAt, bytes(n), dsAt, pRow, Tq, n, D)
+      product(dyAt + h, row, 4, turnedAt, pRow, dsAt, pRow, Tq, n, D)
       for (let i = 0; i < Tq; i++) softmaxGrad(pAt + <usize>i * pRow, dsAt + <usize>i * pRow, scale, n)
       product(dsAt, pRow, 4, kAt + h, row, dqAt + h, row, Tq, D, n)
       product(dsAt, 4, pRow, qAt + h, row, dkAt + h, row, n, D, Tq)
       product(pAt, 4, pRow, dyAt + h, row, dvAt + h, row, n, D, Tq)
-      pAt += <usize>Tq * pRow
     }
     if (n < Tk) {
       memory.fill(dkAt + <usize>n * row, 0, <usize>(Tk - n) * row)

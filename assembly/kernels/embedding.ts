@@ -14,6 +14,17 @@ export function embedding__f32(tableAt: usize, idsAt: usize, yAt: usize, N: i32,
   }
 }
 
+/** y[n] = codes[ids[n]] * scales[ids[n]], rows of C: the numbers that a table of int8 codes stands for. */
+export function embedding__i8(codesAt: usize, scalesAt: usize, idsAt: usize, yAt: usize, N: i32, C: i32): void {
+  for (let n = 0; n < N; n++) {
+    const id = load<i32>(idsAt + bytes(n))
+    const from = codesAt + <usize>id * <usize>C
+    const scale = load<f32>(scalesAt + bytes(id))
+    for (let c = 0; c < C; c++) store<f32>(yAt + bytes(c), <f32>load<i8>(from + <usize>c) * scale)
+    yAt += bytes(C)
+  }
+}
+
 /**
  * dtable[V,C] = sum of the rows dy[N,C] by id, in the order of n. With `touched` [V] u8, rows of flag 0 are not
  * written and hold whatever was there: every id must be marked, and readers must skip those rows.

@@ -1,15 +1,10 @@
 /**
  * f32 register tiles: c[rows, 8] = init + a[rows, depth] . b[depth, 8], b contiguous in panels of 8 columns. Generated
  * because asc neither unrolls nor keeps arrays in registers. Every element is one sequential sum, so the size of a tile
- * never changes a bit; `madd` rounds once.
+ * never changes a bit; `madd` rounds once. Of the 16 vector registers of x86-64 engines keep one: 12 sums, 2 of b and 1
+ * of a fill the rest in tiles of 6 rows; without madd a product needs one more, hence 5.
  */
 import { each } from '../text.ts'
-
-/**
- * Rows of a full tile. Of the 16 vector registers of x86-64 engines keep one: 12 sums, 2 of b and 1 of a fill the rest.
- * Without madd a product needs one more; a single sum in memory instead would halve the speed.
- */
-export const fullTile = (madd: boolean): number => (madd ? 6 : 5)
 
 /** How a is walked: `rows`: each row contiguous along depth; `columns`: each depth step contiguous along rows. */
 export type Walk = 'rows' | 'columns'

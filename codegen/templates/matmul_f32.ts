@@ -4,7 +4,9 @@
  * by row because there it streams from memory. 80 to 95 % of the multipliers' peak; the packing of TN is the rest.
  */
 import { TN_PANEL_ROWS, TN_ROWS } from '../../src/abi.ts'
-import { fullTile, gemmPanel, gemmTile, gemmTileScalar } from './gemm.ts'
+import { int8Rows } from './int8_rows.ts'
+import { gemmPanel, gemmTile, gemmTileScalar } from './gemm.ts'
+import { each } from '../text.ts'
 
 /** Bytes from panel to panel of a TN block. */
 const TN_PANEL = 32 * TN_PANEL_ROWS
@@ -60,10 +62,56 @@ function unpack(codesAt: usize, gamma: f32, toAt: usize): void {
   v128.store(toAt, f32x4.mul(g, f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(w))), 16)
 }`
 
-/** Source of one module of products; `name` makes the exports from the family. */
-export function matmulF32(vector: boolean, madd: boolean, name: (family: string) => string): string {
-  const full = fullTile(madd)
-  const sizes = vector ? [full, 3, 1] : [1]
+/** Outputs of one pass over a single row: four sums of four hide the latency of an addition. */
+const SINGLE = 16
+
+/** A product of one row reads every weight once: packing them first would take longer than the product. */
+function singleRow(): string {
+  const sums = SINGLE / 4
+  return `
+/** y[N] = x[K] . w[N,K]^T + bias[N], N >= ${SINGLE}; the last pass overlaps the one before, to the same bits. */
+function single_row(xAt: usize, wAt: usize, biasAt: usize, yAt: usize, K: i32, N: i32): void {
+  const row = <usize>K << 2
+  const whole = row & ~15
+  for (let n = 0; n < N; n += ${SINGLE}) {
+    const first = <usize>min(n, N - ${SINGLE})
+    const w = wAt + first * row
+    const bias = biasAt + (first << 2)
+    const to = yAt + (first << 2)
+    ${each(sums, (i) => `let p${i} = biasAt ? v128.load(bias, ${16 * i}) : f32x4.splat(0)`, '    ')}
+    for (let k: usize = 0; k < whole; k += 16) {
+      const x0 = v128.load32_splat(xAt + k), x1 = v128.load32_splat(xAt + k, 4)
+      const x2 = v128.load32_splat(xAt + k, 8), x3 = v128.load32_splat(xAt + k, 12)
+      let at = w + k, r0: v128, r1: v128, r2: v128, r3: v128, a: v128, b: v128
+      ${each(
+        sums,
+        (i) => `r0 = v128.load(at); r1 = v128.load(at + row); r2 = v128.load(at + 2 * row); r3 = v128.load(at + 3 * row)
+      a = f32x4.shuffle(r0, r1, 0, 4, 1, 5); b = f32x4.shuffle(r2, r3, 0, 4, 1, 5)
+      p${i} = f32x4.add(p${i}, f32x4.mul(x0, f64x2.shuffle(a, b, 0, 2))); p${i} = f32x4.add(p${i}, f32x4.mul(x1, f64x2.shuffle(a, b, 1, 3)))
+      a = f32x4.shuffle(r0, r1, 2, 6, 3, 7); b = f32x4.shuffle(r2, r3, 2, 6, 3, 7)
+      p${i} = f32x4.add(p${i}, f32x4.mul(x2, f64x2.shuffle(a, b, 0, 2))); p${i} = f32x4.add(p${i}, f32x4.mul(x3, f64x2.shuffle(a, b, 1, 3)))
+      at += 4 * row`,
+        '      ',
+      )}
+    }
+    ${each(sums, (i) => `v128.store(to, p${i}, ${16 * i})`, '    ')}
+    for (let k = whole; k < row; k += 4) {
+      for (let j: usize = 0; j < ${SINGLE}; j++) {
+        const at = to + (j << 2)
+        store<f32>(at, load<f32>(at) + load<f32>(xAt + k) * load<f32>(w + j * row + k))
+      }
+    }
+  }
+}`
+}
+
+/**
+ * Source of one module of products; `name` makes the exports from the family, `full` is the rows of a full tile.
+ */
+export function matmulF32(vector: boolean, madd: boolean, name: (family: string) => string, full: number): string {
+  // Training has no products of one row, and none with int8 weights.
+  const single = vector && !madd
+  const sizes = vector ? [full, 3, 1].filter((rows, i) => i === 0 || rows < full) : [1]
   const tiles = vector
     ? sizes.flatMap((rows) => [gemmTile(rows, 'rows', madd), gemmTile(rows, 'columns', madd)])
     : [gemmTileScalar('rows'), gemmTileScalar('columns')]
@@ -80,6 +128,7 @@ ${gemmPanel('rows', sizes)}
 ${gemmPanel('columns', sizes)}
 
 ${vector ? TRANSPOSE : ''}
+${single ? singleRow() : ''}
 /** Row-major w[N,K] into panels over N: panel[k][j] = w[n0 + j][k], zeros past N. */
 function panels_of_rows(wAt: usize, toAt: usize, K: i32, N: i32): void {
   for (let n0 = 0; n0 < N; n0 += 8) {
@@ -140,6 +189,7 @@ function multiply(aAt: usize, panelsAt: usize, biasAt: usize, cAt: usize, M: i32
 
 /** y[M,N] = x[M,K] . w[N,K]^T + bias[N] (biasAt 0: none); scratch: round8(N)*K f32. */
 export function ${name('matmul_nt__f32')}(xAt: usize, wAt: usize, biasAt: usize, yAt: usize, scratchAt: usize, M: i32, K: i32, N: i32): void {
+  ${single ? `if (M == 1 && N >= ${SINGLE}) return single_row(xAt, wAt, biasAt, yAt, K, N)` : ''}
   panels_of_rows(wAt, scratchAt, K, N)
   multiply(xAt, scratchAt, biasAt, yAt, M, K, N)
 }
@@ -201,5 +251,5 @@ export function ${name('matmul_nn__t2')}(dyAt: usize, packedAt: usize, gammaAt: 
   }
   multiply(dyAt, scratchAt, 0, dxAt, M, N, K)
 }
-`
+${madd ? '' : int8Rows(vector, name)}`
 }

@@ -1,18 +1,15 @@
 /**
- * Ternary products: int8 codes x packed 2-bit weights -> exact int32 -> one scale a row (model.md section 2). The block
- * layout of src/abi.ts puts outputs into lanes, so no sum ever crosses lanes. Relaxed: 8-bit dots into 16-bit lanes,
- * codes lie in -127..127, so |pair| <= 2*2*127 = 508 and 64 pairs are safe: widened to 32 bits every 128 inputs. Plain: activations widened once a
- * call into scratch, 16-bit dots into 32-bit lanes. All variants give the same int32, hence the same bits.
+ * Ternary products: int8 codes x packed 2-bit weights -> exact int32 -> one scale a row (model.md section 2). Here are
+ * the loops over rows and outputs, and the scalar form; register tiles stand in ternary_tiles.ts, their heights come from
+ * targets/. Of two relaxed forms the device times which is faster. All give the same int32, hence the same bits.
  */
-import { each } from '../text.ts'
+import { i16Tile, i32Tile, plainTile, TABLE_TILE, WIDEN_SUMS } from './ternary_tiles.ts'
 
-/** Inputs between two widenings of the 16-bit sums: 64 pairs * 508 < 2^15. */
-const WIDEN = 128
 /** Bytes of activations that all outputs pass over. */
 const CACHED_BYTES = 131072
 
-const HEAD = `
-const SUMS = memory.data(6 * 16 * 4, 16)
+const head = (rows: number) => `
+const SUMS = memory.data(${rows} * 16 * 4, 16)
 const OUT = memory.data(16 * 4, 16)
 const MASK = memory.data<u8>([3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3], 16)
 `
@@ -44,89 +41,25 @@ function finish16(sumsOf: usize, rowSum: i32, scale: f32, biasAt: usize, yAt: us
 }
 `
 
-function relaxedTile(rows: number): string {
-  return `
-/** Sums of ${rows} rows x 16 outputs into SUMS; the blocks of outputs 8..15 lie at \`second\` bytes. */
-function tile_${rows}(xAt: usize, stride: usize, w: usize, second: usize, blocks: i32): void {
-  const mask = v128.load(MASK)
-  memory.fill(SUMS, 0, ${rows} * 64)
-  ${each(rows, (r) => `let x${r} = xAt + ${r} * stride`, '  ')}
-  while (blocks > 0) {
-    let left = min(blocks, ${WIDEN / 8})
-    blocks -= left
-    ${each(rows, (r) => `let p${r} = i16x8.splat(0), q${r} = i16x8.splat(0)`, '    ')}
-    for (; left > 0; left--) {
-      const u = v128.load(w), v = v128.load(w + second)
-      let a: v128, b: v128, x: v128
-      ${each(
-        4,
-        (
-          s,
-        ) => `a = v128.and(${s ? `i16x8.shr_u(u, ${2 * s})` : 'u'}, mask); b = v128.and(${s ? `i16x8.shr_u(v, ${2 * s})` : 'v'}, mask)
-      ${each(rows, (r) => `x = v128.load16_splat(x${r}, ${2 * s}); p${r} = i16x8.add(p${r}, i16x8.relaxed_dot_i8x16_i7x16_s(x, a)); q${r} = i16x8.add(q${r}, i16x8.relaxed_dot_i8x16_i7x16_s(x, b))`, '      ')}`,
-        '      ',
-      )}
-      w += 16
-      ${each(rows, (r) => `x${r} += 8`, '      ')}
-    }
-    ${each(rows, (r) => `widen(SUMS + ${64 * r}, p${r}, q${r})`, '    ')}
-  }
-}`
-}
+/** Heights of tiles: the full one, and those of the rows left over. */
+const heights = (rows: number) => [rows, 3, 1].filter((height, i) => i === 0 || height < rows)
 
-function plainTile(rows: number): string {
-  return `
-/** Sums of ${rows} rows x 8 outputs into SUMS + at; activations widened to 16 bits. */
-function tile_${rows}(xAt: usize, stride: usize, w: usize, at: usize, blocks: i32): void {
-  const mask = v128.load(MASK)
-  ${each(rows, (r) => `let x${r} = xAt + ${r} * stride, p${r} = i32x4.splat(0), q${r} = i32x4.splat(0)`, '  ')}
-  for (; blocks > 0; blocks--) {
-    const u = v128.load(w)
-    let v: v128, a: v128, b: v128, x: v128
-    ${each(
-      4,
-      (
-        s,
-      ) => `v = v128.and(${s ? `i16x8.shr_u(u, ${2 * s})` : 'u'}, mask); a = i16x8.extend_low_i8x16_u(v); b = i16x8.extend_high_i8x16_u(v)
-    ${each(rows, (r) => `x = v128.load32_splat(x${r}, ${4 * s}); p${r} = i32x4.add(p${r}, i32x4.dot_i16x8_s(x, a)); q${r} = i32x4.add(q${r}, i32x4.dot_i16x8_s(x, b))`, '    ')}`,
-      '    ',
-    )}
-    w += 16
-    ${each(rows, (r) => `x${r} += 16`, '    ')}
-  }
-  ${each(rows, (r) => `v128.store(SUMS + at + ${64 * r}, p${r}); v128.store(SUMS + at + ${64 * r}, q${r}, 16)`, '  ')}
-}`
-}
-
-/** Rows of one group of 16 outputs, in tiles of \`sizes\`. */
-function rowsLoop(sizes: number[], body: (rows: number) => string): string {
-  return sizes
-    .map(
-      (rows) => `
-    for (; m + ${rows} <= end; m += ${rows}) {
-      ${body(rows)}
-      for (let r = 0; r < ${rows}; r++) {
+/** Finishes the rows of a tile from row m on. */
+const finishRows = (rows: number) => `for (let r = 0; r < ${rows}; r++) {
         const row = m + r
         const scale = gamma * (load<f32>(absmaxAt + (<usize>row << 2)) / 127)
         const to = yAt + ((<usize>row * <usize>N + <usize>n0) << 2)
         const sum = load<i32>(sumsAt + (<usize>row << 2))
         if (columns == 16) finish16(SUMS + (<usize>r << 6), sum, scale, bias, to)
         else finish(SUMS + (<usize>r << 6), sum, scale, bias, to, columns)
-      }
-    }`,
-    )
-    .join('')
-}
+      }`
 
-export function matmulTernaryRelaxed(name: (family: string) => string): string {
-  return `${HEAD}${FINISH}${FINISH_VECTOR}
-@inline function widen(at: usize, p: v128, q: v128): void {
-  v128.store(at, i32x4.add(v128.load(at), i32x4.extend_low_i16x8_s(p)))
-  v128.store(at, i32x4.add(v128.load(at, 16), i32x4.extend_high_i16x8_s(p)), 16)
-  v128.store(at, i32x4.add(v128.load(at, 32), i32x4.extend_low_i16x8_s(q)), 32)
-  v128.store(at, i32x4.add(v128.load(at, 48), i32x4.extend_high_i16x8_s(q)), 48)
-}
-${[6, 3, 1].map(relaxedTile).join('\n')}
+/** The sums of 16 outputs by two tiles of 8, of which the second is left out where there are no more than 8. */
+const twoTiles = (rows: number, xAt: string) => `tile_${rows}(${xAt}, stride, w, 0, blocks)
+      if (columns > 8) tile_${rows}(${xAt}, stride, w + blockRow, 32, blocks)`
+
+function relaxed(name: (family: string) => string, rows: number, tiles: string, call: typeof twoTiles): string {
+  return `${head(rows)}${FINISH}${FINISH_VECTOR}${tiles}
 
 export function ${name('matmul_nt__i8_t2')}(${PARAMETERS}): void {
   const gamma = load<f32>(gammaAt)
@@ -134,7 +67,7 @@ export function ${name('matmul_nt__i8_t2')}(${PARAMETERS}): void {
   const stride = <usize>((K + 15) & ~15)
   const blockRow = <usize>blocks << 4
   // Rows in blocks that stay in the second-level cache while all outputs pass over them.
-  const most = max(1, ${CACHED_BYTES} / <i32>stride / 6) * 6
+  const most = max(1, ${CACHED_BYTES} / <i32>stride / ${rows}) * ${rows}
   for (let m0 = 0; m0 < M; m0 += most) {
   const end = min(M, m0 + most)
   for (let n0 = 0; n0 < N; n0 += 16) {
@@ -143,19 +76,37 @@ export function ${name('matmul_nt__i8_t2')}(${PARAMETERS}): void {
     // With 8 outputs or fewer left there is no second block: the first is read again and its sums are dropped.
     const second: usize = columns > 8 ? blockRow : 0
     const bias = biasAt ? biasAt + (<usize>n0 << 2) : 0
-    let m = m0
-    ${rowsLoop([6, 3, 1], (rows) => `tile_${rows}(codesAt + <usize>m * stride, stride, w, second, blocks)`)}
+    let m = m0${heights(rows)
+      .map(
+        (height) => `
+    for (; m + ${height} <= end; m += ${height}) {
+      ${call(height, 'codesAt + <usize>m * stride')}
+      ${finishRows(height)}
+    }`,
+      )
+      .join('')}
   }
   }
 }
 `
 }
 
-export function matmulTernaryPlain(name: (family: string) => string): string {
-  return `${HEAD}${FINISH}${FINISH_VECTOR}
-${[4, 1].map(plainTile).join('\n')}
+/** 8-bit dots into 16-bit lanes, in tiles of `rows` x 16 outputs. */
+export function matmulTernaryI16(name: (family: string) => string, rows: number): string {
+  const tiles = WIDEN_SUMS + heights(rows).map(i16Tile).join('\n')
+  return relaxed(name, rows, tiles, (height, xAt) => `tile_${height}(${xAt}, stride, w, second, blocks)`)
+}
 
-/** Codes of up to 4 rows as 16 bits. */
+/** 8-bit dots into 32-bit lanes, in tiles of `rows` x 8 outputs. */
+export function matmulTernaryI32(name: (family: string) => string, rows: number): string {
+  return relaxed(name, rows, heights(rows).map(i32Tile).join('\n'), twoTiles)
+}
+
+/** 16-bit dots in tiles of `rows` x 8 outputs, rows <= 8 for their place in scratch; rows left over by tables. */
+export function matmulTernaryPlain(name: (family: string) => string, rows: number): string {
+  return `${head(rows)}${FINISH}${FINISH_VECTOR}${plainTile(rows)}
+${TABLE_TILE}
+/** Codes of ${rows} rows as 16 bits. */
 function widenRows(codesAt: usize, toAt: usize, bytes: usize): void {
   for (let i: usize = 0; i < bytes; i += 16) {
     const v = v128.load(codesAt + i)
@@ -171,35 +122,31 @@ export function ${name('matmul_nt__i8_t2')}(${PARAMETERS}): void {
   const blockRow = <usize>blocks << 4
   const stride = bytes << 1
   let m = 0
-  ${[4, 1]
-    .map(
-      (rows) => `
   for (; m + ${rows} <= M; m += ${rows}) {
     widenRows(codesAt + <usize>m * bytes, scratchAt, ${rows} * bytes)
     for (let n0 = 0; n0 < N; n0 += 16) {
       const columns = min(16, N - n0)
       const w = packedAt + <usize>(n0 >> 3) * blockRow
       const bias = biasAt ? biasAt + (<usize>n0 << 2) : 0
-      tile_${rows}(scratchAt, stride, w, 0, blocks)
-      if (columns > 8) tile_${rows}(scratchAt, stride, w + blockRow, 32, blocks)
-      for (let r = 0; r < ${rows}; r++) {
-        const row = m + r
-        const scale = gamma * (load<f32>(absmaxAt + (<usize>row << 2)) / 127)
-        const to = yAt + ((<usize>row * <usize>N + <usize>n0) << 2)
-        const sum = load<i32>(sumsAt + (<usize>row << 2))
-        if (columns == 16) finish16(SUMS + (<usize>r << 6), sum, scale, bias, to)
-        else finish(SUMS + (<usize>r << 6), sum, scale, bias, to, columns)
-      }
+      ${twoTiles(rows, 'scratchAt')}
+      ${finishRows(rows)}
     }
-  }`,
-    )
-    .join('')}
+  }
+  for (; m < M; m++) {
+    tables(codesAt + <usize>m * bytes, scratchAt, blocks)
+    for (let n0 = 0; n0 < N; n0 += 16) {
+      const columns = min(16, N - n0)
+      const bias = biasAt ? biasAt + (<usize>n0 << 2) : 0
+      tile_1(scratchAt, packedAt + <usize>(n0 >> 3) * blockRow, columns > 8 ? blockRow : 0, blocks)
+      ${finishRows(1)}
+    }
+  }
 }
 `
 }
 
 export function matmulTernaryScalar(name: (family: string) => string): string {
-  return `${HEAD}${FINISH}
+  return `${head(1)}${FINISH}
 export function ${name('matmul_nt__i8_t2')}(${PARAMETERS}): void {
   const gamma = load<f32>(gammaAt)
   const blocks = (K + 7) >> 3

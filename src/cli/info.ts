@@ -4,7 +4,7 @@
  */
 import type { CAC } from 'cac'
 import { message } from '../base/errors.ts'
-import { DEFAULT_MODEL, type BitGen, type ModelManifest } from '../index.ts'
+import { DEFAULT_MODEL, type BitGen, type ModelInfo, type ModelManifest } from '../index.ts'
 import { modelConfig, PRESETS, TOWERS, type PresetName, type TowerName } from '../model/config.ts'
 import { countByPart, modelParameterSizes } from '../model/parameters.ts'
 import { figureSections, sectionsText } from './figure-sections.ts'
@@ -31,12 +31,13 @@ export function addInfo(cli: CAC): void {
 }
 
 function describe(model: BitGen, source: string): string {
-  const { name, fileBytes, parameters, memory, isa, manifest } = model.info()
+  const info = model.info()
+  const { name, fileBytes, parameters, memory, manifest } = info
   const facts = [
     ['file', `${bytesText(fileBytes)}, ${source}`],
     ['input', `${manifest.image} x ${manifest.image} pixels; texts up to ${manifest.maxLength} tokens`],
     ['output', `${manifest.channels} numbers for each; temperature ${manifest.temperature.toFixed(4)}`],
-    ['kernels', isa],
+    ['kernels', kernelsText(info)],
     [
       'memory',
       `${bytesText(memory.total)} beside the pictures: kernels ${bytesText(memory.kernels)}, weights ${bytesText(memory.weights)}, ` +
@@ -51,6 +52,16 @@ function describe(model: BitGen, source: string): string {
   )
   if (credits.length > 0) sections.push(`artwork of the data set\n${indent(credits.join('\n'))}`)
   return sections.join('\n\n')
+}
+
+/** The instruction set, how long each variant took where there was a choice, and what does not work here. */
+export function kernelsText({ isa, trials, struckOut }: Pick<ModelInfo, 'isa' | 'trials' | 'struckOut'>): string {
+  const tried = trials.flatMap(({ microseconds: [first, ...others] }) => {
+    const [served, ...slower] = [first, ...others].map(([name, time]) => `${name} (${time.toFixed(1)} us)`)
+    return [`${served} before ${slower.join(', ')}`]
+  })
+  const failed = Array.from(struckOut, ([kernel, reason]) => `not ${kernel}: ${reason}`)
+  return [isa, ...tried, ...failed].join('; ')
 }
 
 /** A preset with the tower that it names, or another one. */

@@ -57,7 +57,9 @@ async function readInit(path: string): Promise<RunOptions['init']> {
     const bytes = readFileSync(path)
     const { kind } = readSafetensors(bytes).metadata
     if (kind === 'checkpoint') return { checkpoint: readCheckpoint(path), path }
-    return { model: (await openModelFile(bytes)).file }
+    const { file, verify } = openModelFile(bytes)
+    await verify()
+    return { model: file }
   } catch (error) {
     throw errorAt(path, 'must be a model file or a checkpoint', error)
   }

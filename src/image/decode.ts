@@ -4,7 +4,6 @@
  * error. Alpha is laid on white by our own rule, so that a browser's ImageData gives the same bytes.
  */
 import { readFile, stat } from 'node:fs/promises'
-import sharp from 'sharp'
 import { errorText, message, requireKind } from '../base/errors.ts'
 import { toRgb, type RgbPixels } from './pixels.ts'
 
@@ -39,6 +38,8 @@ export async function decodeImage(input: string | Uint8Array, options: DecodeOpt
 }
 
 async function decode(bytes: Uint8Array, maxPixels: number): Promise<RgbPixels> {
+  // With the first picture, since it takes 40 ms that many commands have no use for.
+  const { default: sharp } = await import('sharp')
   const open = () => sharp(bytes, { failOn: 'warning', limitInputPixels: maxPixels, autoOrient: true })
   const { format } = await open().metadata()
   if (!FORMATS.includes(format)) throw new Error(`must be one of ${FORMATS.join(', ')}, got ${format}`)

@@ -70,16 +70,20 @@ export function readModelFile(bytes: Uint8Array): ModelFile {
 }
 
 /**
- * Reads, checks and compares the digests. `verified` is false where the engine cannot compute them (pages without
- * TLS). Throws a RangeError that names what does not hold.
+ * Reads and checks a file; throws a RangeError that names what does not hold. `verify` then compares the digests:
+ * false where the engine cannot compute them (pages without TLS), a RangeError where they differ.
  */
-export async function openModelFile(bytes: Uint8Array): Promise<{ file: ModelFile; verified: boolean }> {
+export function openModelFile(bytes: Uint8Array): { file: ModelFile; verify: () => Promise<boolean> } {
   const { file, text } = parse(bytes)
-  const { textSha256: want } = file.digests
-  const digest = await sha256(text)
-  const verified = (await verifyData(bytes, file.digests)) && digest !== undefined
-  requireThat(!verified || digest === want, 'model file', `sha256 of manifest and plans must be ${want}`, digest)
-  return { file, verified }
+  return { file, verify: () => verifyDigests(bytes, text, file.digests) }
+}
+
+async function verifyDigests(bytes: Uint8Array, text: Uint8Array, digests: ModelFile['digests']): Promise<boolean> {
+  const [digest, hasData] = await Promise.all([sha256(text), verifyData(bytes, digests)])
+  if (!hasData || digest === undefined) return false
+  const { textSha256: want } = digests
+  requireThat(digest === want, 'model file', `sha256 of manifest and plans must be ${want}`, digest)
+  return true
 }
 
 /** Metadata of a model file, for sealSafetensors. `sha256` gives 64 lower-case hex digits. */

@@ -3,7 +3,7 @@
  * of any length: text, vision, cross-attention, and with a causal mask the decoder.
  */
 import type { Builder } from '../graph/builder.ts'
-import type { Case, CaseInput, Op, Tensor, Value } from '../graph/graph.ts'
+import type { Attributes, Case, CaseInput, Op, Tensor, Value } from '../graph/graph.ts'
 import { columns, times } from '../base/shape.ts'
 import { requireThat } from '../base/errors.ts'
 import { exp } from '../base/math.ts'
@@ -13,7 +13,7 @@ import { given, like, requireSame } from './shared.ts'
  * y = p . v, p = softmax(q . k^T / sqrt(C/heads)), a head at a time; a head is C/heads neighbouring channels
  * in   q [B, Tq, C] f32, k [B, Tk, C] f32, v [B, Tk, C] f32, lengths [B] i32 or none (keys from there on are masked;
  *      causal: keys behind the query too)
- * out  y [B, Tq, C] f32, p [B, heads, Tq, Tk] f32 (kept for the gradient, takes none); a masked key has p = 0
+ * out  y [B, Tq, C] f32; a masked key has p = 0; p is not kept: the gradient computes it again
  * grad dv = p^T . dy, ds = p * (dp - sum of dp * p) / sqrt(C/heads) with dp = dy . v^T, dq = ds . k, dk = ds^T . q
  */
 export const attentionOp: Op = {
@@ -30,30 +30,22 @@ export const attentionOp: Op = {
       const ok = lengths.dtype === 'i32' && lengths.shape.length === 1 && lengths.shape[0] === q.shape[0]
       requireThat(ok, 'attention', `lengths must be i32 [${q.shape[0]}]`, lengths.shape)
     }
-    return [like(q), { shape: [q.shape[0], Number(heads), q.shape[1], k.shape[1]], dtype: 'f32' }]
+    return [like(q)]
   },
-  reference([q, k, v, lengths], [y, p], { heads, causal }) {
-    eachQuery(q!, k!, Number(heads), (b, i, query, keyOf, D, row) => {
-      const seen = Math.min(lengths ? lengths.data[b] : row.length, causal ? i + 1 : row.length)
-      const scores = Array.from({ length: seen }, (_, j) => dot(q!, query, k!, keyOf(j), D) / Math.sqrt(D))
-      const most = Math.max(...scores)
-      const weights = scores.map((score) => exp(score - most))
-      const sum = weights.reduce((total, weight) => total + weight, 0)
+  reference([q, k, v, lengths], [y], attributes) {
+    eachQuery(q!, k!, lengths, attributes, (query, weights, keyOf, D) => {
       weights.forEach((weight, j) => {
-        p.data[row.start + j] = weight / sum
-        for (let d = 0; d < D; d++) y.data[query + d] += (weight / sum) * v!.data[keyOf(j) + d]
+        for (let d = 0; d < D; d++) y.data[query + d] += weight * v!.data[keyOf(j) + d]
       })
     })
   },
-  grad(b, { inputs: [q, k, v, lengths], outputs: [, p], attributes: { heads } }, [dy]) {
-    return b.apply(attentionGradOp, [dy, q, k, v, lengths, p], { heads })
+  grad(b, { inputs: [q, k, v, lengths], attributes }, [dy]) {
+    return b.apply(attentionGradOp, [dy, q, k, v, lengths], attributes)
   },
-  lower({ inputs: [q, k, v, lengths], outputs: [y, p], attributes: { heads, causal } }, to) {
-    const [B, Tq, C] = q!.shape
-    const Tk = k!.shape[1]
-    const turned = to.scratch(times((4 * columns(q!.shape)) / Number(heads), Tk))
-    const operands = [q, k, v, lengths, y, p].map((value) => to.at(value))
-    to.call('attention__f32', ...operands, turned, B, Tq, Tk, C, Number(heads), causal ? 1 : 0)
+  lower({ inputs: [q, k, v, lengths], outputs: [y], attributes: { heads, causal } }, to) {
+    const { p, turned, sizes } = headSizes(q!, k!, Number(heads))
+    const operands = [q, k, v, lengths, y].map((value) => to.at(value))
+    to.call('attention__f32', ...operands, to.scratch(p), to.scratch(turned), ...sizes, causal ? 1 : 0)
   },
   macs: ({ inputs: [q, k] }) => times(2, ...q!.shape, k!.shape[1]),
   cases: [
@@ -75,10 +67,9 @@ export const attentionOp: Op = {
 const attentionGradOp: Op = {
   name: 'attention_grad',
   infer: ([, q, k, v]) => [like(q!), like(k!), like(v!)],
-  reference([dy, q, k, v, , p], [dq, dk, dv], { heads }) {
-    eachQuery(q!, k!, Number(heads), (_b, _i, query, keyOf, D, row) => {
-      const weights = p!.data.subarray(row.start, row.start + row.length)
-      const dp = Array.from(weights, (_, j) => dot(dy!, query, v!, keyOf(j), D))
+  reference([dy, q, k, v, lengths], [dq, dk, dv], attributes) {
+    eachQuery(q!, k!, lengths, attributes, (query, weights, keyOf, D) => {
+      const dp = weights.map((_, j) => dot(dy!, query, v!, keyOf(j), D))
       const mean = dp.reduce((sum, value, j) => sum + value * weights[j], 0)
       weights.forEach((weight, j) => {
         const ds = (weight * (dp[j] - mean)) / Math.sqrt(D)
@@ -90,43 +81,56 @@ const attentionGradOp: Op = {
       })
     })
   },
-  lower({ inputs: [dy, q, k, v, lengths, p], outputs, attributes: { heads } }, to) {
-    const [B, Tq, C] = q!.shape
-    const Tk = k!.shape[1]
-    const turned = to.scratch(times((4 * columns(q!.shape)) / Number(heads), Tk))
-    const operands = [dy, q, k, v, lengths, p, ...outputs].map((value) => to.at(value))
-    to.call('attention_grad__f32', ...operands, turned, to.scratch(times(4, Tq, Tk)), B, Tq, Tk, C, Number(heads))
+  lower({ inputs: [dy, q, k, v, lengths], outputs, attributes: { heads, causal } }, to) {
+    const { p, turned, sizes } = headSizes(q!, k!, Number(heads))
+    const operands = [dy, q, k, v, lengths, ...outputs].map((value) => to.at(value))
+    const scratch = [p, p, turned].map((bytes) => to.scratch(bytes))
+    to.call('attention_grad__f32', ...operands, ...scratch, ...sizes, causal ? 1 : 0)
   },
-  macs: ({ inputs: [, q, k] }) => times(4, ...q!.shape, k!.shape[1]),
+  macs: ({ inputs: [, q, k] }) => times(5, ...q!.shape, k!.shape[1]),
   cases: [],
 }
 
+/** Bytes of the probabilities of a head, and of its keys or values, turned; and the sizes that both kernels take. */
+function headSizes(q: Value, k: Value, heads: number) {
+  const [B, Tq, C] = q.shape
+  const Tk = k.shape[1]
+  return { p: times(4, Tq, Tk), turned: times((4 * columns(q.shape)) / heads, Tk), sizes: [B, Tq, Tk, C, heads] }
+}
+
 /**
- * Visits every query of every head with its sample b, its position i, the index of its head slice in q, that of key j
- * in k and v, the head size D, and where its row of probabilities starts.
+ * Visits every query of every head with the index of its head slice in q, the probabilities of the keys that it sees,
+ * the index of key j in k and v, and the head size D.
  */
 function eachQuery(
   q: Tensor,
   k: Tensor,
-  heads: number,
-  visit: (b: number, i: number, query: number, keyOf: (j: number) => number, D: number, row: Row) => void,
+  lengths: Tensor | null,
+  { heads, causal }: Attributes,
+  visit: (query: number, weights: number[], keyOf: (j: number) => number, D: number) => void,
 ): void {
   const [B, Tq, C] = q.shape
   const Tk = k.shape[1]
-  const D = C / heads
+  const D = C / Number(heads)
   for (let b = 0; b < B; b++) {
-    for (let h = 0; h < heads; h++) {
+    for (let h = 0; h < C; h += D) {
+      const keyOf = (j: number) => (b * Tk + j) * C + h
       for (let i = 0; i < Tq; i++) {
-        const row = { start: ((b * heads + h) * Tq + i) * Tk, length: Tk }
-        visit(b, i, (b * Tq + i) * C + h * D, (j) => (b * Tk + j) * C + h * D, D, row)
+        const query = (b * Tq + i) * C + h
+        const seen = Math.min(lengths ? lengths.data[b] : Tk, causal ? i + 1 : Tk)
+        const scores = Array.from({ length: seen }, (_, j) => dot(q, query, k, keyOf(j), D) / Math.sqrt(D))
+        const most = Math.max(...scores)
+        const weights = scores.map((score) => exp(score - most))
+        const sum = weights.reduce((total, weight) => total + weight, 0)
+        visit(
+          query,
+          weights.map((weight) => weight / sum),
+          keyOf,
+          D,
+        )
       }
     }
   }
-}
-
-interface Row {
-  start: number
-  length: number
 }
 
 function dot(x: Tensor, at: number, y: Tensor, from: number, D: number): number {

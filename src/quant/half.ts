@@ -4,10 +4,13 @@
  */
 import { roundEven } from '../base/math.ts'
 
-/** Below this a half has no leading one: it is a multiple of 2^-24. */
+/** Below this a half has no leading one: it is a multiple of SMALLEST. */
 const SMALLEST_NORMAL = 2 ** -14
 /** From here on rounding leads to infinity: half a step above the largest half, 65504. */
 const OVERFLOW = 65520
+const SMALLEST = 2 ** -24
+/** 2^(exponent - 15). */
+const SCALES = Array.from({ length: 31 }, (_, exponent) => 2 ** (exponent - 15))
 const INFINITY = 0x7c00
 const NAN = 0x7e00
 
@@ -22,18 +25,27 @@ export function encodeHalf(values: Float32Array): Uint16Array {
 /** Code of a value without its sign. A fraction that rounds up to 1024 carries into the exponent, as it should. */
 function magnitude(bits: number, size: number): number {
   if (size >= OVERFLOW) return INFINITY
-  if (size < SMALLEST_NORMAL) return roundEven(size * 2 ** 24)
+  if (size < SMALLEST_NORMAL) return roundEven(size / SMALLEST)
   const exponent = ((bits >>> 23) & 0xff) - 127
   return ((exponent + 15) << 10) + roundEven((bits & 0x7fffff) / 2 ** 13)
 }
 
-/** The values, exactly. */
+/** The values, exactly. A plain loop, since this runs before any engine optimises it. */
 export function decodeHalf(codes: Uint16Array): Float32Array {
-  return Float32Array.from(codes, (code) => {
-    const sign = code & 0x8000 ? -1 : 1
+  const values = new Float32Array(codes.length)
+  for (let i = 0; i < codes.length; i++) {
+    const code = codes[i]
     const exponent = (code >>> 10) & 31
     const fraction = code & 1023
-    if (exponent === 31) return fraction === 0 ? sign * Infinity : NaN
-    return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1 + fraction / 1024) * 2 ** (exponent - 15)
-  })
+    const size =
+      exponent === 0
+        ? fraction * SMALLEST
+        : exponent < 31
+          ? (1 + fraction / 1024) * SCALES[exponent]
+          : fraction === 0
+            ? Infinity
+            : NaN
+    values[i] = code & 0x8000 ? -size : size
+  }
+  return values
 }

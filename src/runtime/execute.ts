@@ -23,8 +23,8 @@ interface BoundPlan {
 export class Executor {
   readonly kernels: Kernels
   readonly memoryUse: MemoryUse
-  /** Milliseconds by kernel, collected while set. */
-  profile?: Map<string, { calls: number; ms: number }>
+  /** While set, hears of every kernel call of a plan: its family, its arguments, and how long it took. */
+  profile?: (family: string, args: readonly number[], ms: number) => void
   /** The trap that ended this executor, if one did. */
   private trap?: WebAssembly.RuntimeError
   private readonly plans = new Map<string, BoundPlan>()
@@ -162,12 +162,11 @@ export class Executor {
     return all
   }
 
-  private runProfiled({ plan, functions, args }: BoundPlan, profile: Map<string, { calls: number; ms: number }>): void {
+  private runProfiled({ plan, functions, args }: BoundPlan, profile: NonNullable<Executor['profile']>): void {
     functions.forEach((kernel, i) => {
       const start = performance.now()
       kernel(...args[i])
-      const row = profile.get(plan.calls[i].k) ?? { calls: 0, ms: 0 }
-      profile.set(plan.calls[i].k, { calls: row.calls + 1, ms: row.ms + performance.now() - start })
+      profile(plan.calls[i].k, args[i], performance.now() - start)
     })
   }
 

@@ -12,25 +12,57 @@ const PAGE = 65536
 /** wasm32 addresses end here. */
 const MAX_BYTES = 65536 * PAGE
 
+/** What the trial at load found of the deterministic variants of one family. */
+export interface Trial {
+  family: string
+  /** Microseconds that the known answer took, by kernel; the one that serves comes first. */
+  microseconds: [kernel: string, microseconds: number][]
+}
+
 export class Kernels {
   readonly manifest: Manifest
   readonly memory: WebAssembly.Memory
   /** Bytes that memory may grow to. */
   readonly maxMemory: number
+  /** Kernels that failed their known answer and serve nothing, with the reason. */
+  readonly struckOut = new Map<string, string>()
+  /** Of each family that had a choice. */
+  readonly trials: Trial[] = []
   private readonly exports: WebAssembly.Exports
+  /** In order of preference. */
+  private serving: KernelEntry[]
 
   constructor(manifest: Manifest, instance: WebAssembly.Instance, maxMemory = MAX_BYTES) {
     this.manifest = manifest
     this.maxMemory = Math.min(maxMemory, MAX_BYTES)
     this.exports = instance.exports
+    this.serving = [...manifest.kernels]
     this.memory = instance.exports.memory as WebAssembly.Memory
   }
 
-  /** The kernel that serves a family: the fastest of the module that the plan allows (the manifest lists it first). */
+  /** The kernel that serves a family: of those that the plan allows, the first in order of preference. */
   entry(family: string, deterministic: boolean): KernelEntry {
-    const found = this.manifest.kernels.find((k) => k.family === family && (k.deterministic || !deterministic))
+    const found = this.serving.find((k) => k.family === family && (k.deterministic || !deterministic))
     requireThat(found !== undefined, `kernels ${this.manifest.isa}`, `must have a kernel of family ${family}`)
     return found
+  }
+
+  /** Kernels of a family that give the same bits, the one that serves first. */
+  variants(family: string): KernelEntry[] {
+    return this.serving.filter((k) => k.family === family && k.deterministic)
+  }
+
+  /** Lets a kernel serve no more. */
+  strikeOut(entry: KernelEntry, reason: string): void {
+    this.serving = this.serving.filter((one) => one !== entry)
+    this.struckOut.set(entry.name, reason)
+  }
+
+  /** Lets one of the `variants` of a family serve it. */
+  prefer(entry: KernelEntry): void {
+    const others = this.serving.filter((one) => one !== entry)
+    const at = others.findIndex((one) => one.family === entry.family && one.deterministic)
+    if (at >= 0) this.serving = [...others.slice(0, at), entry, ...others.slice(at)]
   }
 
   function(entry: KernelEntry): KernelFunction {

@@ -44,21 +44,22 @@ function fill(kernels: Kernels, { bytes, fills }: KnownAnswer): void {
 /** Bytes of packed weights: 0 1 2 0, 2 1 1 0, 1 0 2 2, 0 2 0 1 as codes w+1, from the low bits up. */
 const FOUR_CODES = [0x24, 0x16, 0xa1, 0x48]
 
-/** Runs one answer; `replace` serves its family in place of the deterministic kernel. Leaves the outputs in memory. */
-function runAnswer(kernels: Kernels, answer: KnownAnswer, replace?: KernelEntry): void {
+/** Fills memory for an answer. Returns its calls, where `replace` serves its family in place of the kernel that does. */
+export function prepareAnswer(kernels: Kernels, answer: KnownAnswer, replace?: KernelEntry): () => void {
   const base = baseOf(kernels)
   kernels.reserve(base + answer.bytes)
   fill(kernels, answer)
-  for (const [family, ...args] of answer.calls) {
+  const calls = answer.calls.map(([family, ...args]) => {
     const entry = replace?.family === family ? replace : kernels.entry(family, true)
     const resolved = args.map((arg, i) => (entry.params[i][0].endsWith('At') && arg !== 0 ? arg + base : arg))
-    kernels.function(entry)(...resolved)
-  }
+    return { kernel: kernels.function(entry), resolved }
+  })
+  return () => calls.forEach(({ kernel, resolved }) => kernel(...resolved))
 }
 
-/** Runs the deterministic kernels of an answer and digests its outputs. */
-export function digestOf(kernels: Kernels, answer: KnownAnswer): number {
-  runAnswer(kernels, answer)
+/** Runs an answer and digests its outputs. */
+export function digestOf(kernels: Kernels, answer: KnownAnswer, replace?: KernelEntry): number {
+  prepareAnswer(kernels, answer, replace)()
   let hash = 0x811c9dc5
   for (const [at, dtype, count] of answer.outputs) {
     // Outputs lie 64 bytes apart in zeroed memory, so whole words may be read.
@@ -95,30 +96,68 @@ function answersOf(answers: readonly KnownAnswer[], families: ReadonlySet<string
 }
 
 /**
- * Checks the kernels of a fresh module, or those of some families, and leaves its memory zeroed. Deterministic kernels
- * must give the bits of the answer, others come close to them. Returns what failed, in words: nothing when all is well.
+ * Why a kernel does not give an answer, in words; undefined where it does. Deterministic kernels must give its bits,
+ * others come close to `want`.
+ */
+function failureOf(
+  kernels: Kernels,
+  answer: KnownAnswer,
+  entry: KernelEntry,
+  want: readonly Float32Array[],
+): string | undefined {
+  try {
+    const digest = digestOf(kernels, answer, entry)
+    const right = entry.deterministic
+      ? digest === answer.digest
+      : floats(kernels, answer).every((got, i) => close(got, want[i]))
+    return right ? undefined : 'wrong result'
+  } catch (error) {
+    return String(error)
+  }
+}
+
+/** Runs an answer on the kernels that serve; those that give way to another variant where it is wrong are struck out. */
+function failureOfServing(kernels: Kernels, answer: KnownAnswer, families: readonly string[]): string | undefined {
+  for (;;) {
+    let reason = `wrong result of ${families.join(', ')}`
+    try {
+      if (digestOf(kernels, answer) === answer.digest) return undefined
+    } catch (error) {
+      reason = `${families.join(', ')}: ${String(error)}`
+    }
+    const family = families.find((one) => kernels.variants(one).length > 1)
+    if (family === undefined) return reason
+    kernels.strikeOut(kernels.entry(family, true), reason)
+  }
+}
+
+/**
+ * Checks the kernels of a fresh module, or those of some families, and leaves its memory zeroed. A kernel that fails is
+ * struck out while another variant can serve its family. Returns what failed where none can, in words: nothing when all
+ * is well.
  */
 export function checkAnswers(kernels: Kernels, families?: ReadonlySet<string>): string | undefined {
   const { kernels: entries } = kernels.manifest
   const answers = families ? answersOf(kernels.manifest.answers, families) : kernels.manifest.answers
-  const others = entries.filter((entry) => !entry.deterministic)
   for (const answer of answers) {
-    const families = [...new Set(answer.calls.map(([family]) => family))]
-    let at = families.join(', ')
-    try {
-      if (digestOf(kernels, answer) !== answer.digest) return `wrong result of ${at}`
-      const want = floats(kernels, answer)
-      for (const other of others.filter((entry) => families.includes(entry.family))) {
-        at = other.name
-        runAnswer(kernels, answer, other)
-        const got = floats(kernels, answer)
-        if (!want.every((values, i) => close(got[i], values))) return `wrong result of ${at}`
-      }
-    } catch (error) {
-      return `${at}: ${String(error)}`
+    const called = [...new Set(answer.calls.map(([family]) => family))]
+    const failure = failureOfServing(kernels, answer, called)
+    if (failure !== undefined) return failure
+    const want = floats(kernels, answer)
+    const serving = called.map((family) => kernels.entry(family, true))
+    for (const other of entries) {
+      const isChecked = serving.includes(other) || kernels.struckOut.has(other.name)
+      if (!called.includes(other.family) || isChecked) continue
+      const reason = failureOf(kernels, answer, other, want)
+      if (reason !== undefined) kernels.strikeOut(other, reason)
     }
   }
+  clearAnswers(kernels, answers)
+  return undefined
+}
+
+/** Zeroes the memory that answers used. */
+export function clearAnswers(kernels: Kernels, answers: readonly KnownAnswer[]): void {
   const most = answers.reduce((bytes, answer) => Math.max(bytes, answer.bytes), 0)
   kernels.view('u8', baseOf(kernels), most).fill(0)
-  return undefined
 }

@@ -1,11 +1,13 @@
 /**
  * Chooses the kernel module of this engine: the richest instruction set that it accepts and whose known answers come
- * out right; relaxed, simd128, scalar in this order. One module is compiled unless one fails.
+ * out right; relaxed, simd128, scalar in this order. One module is compiled unless one fails. Within it, variants that
+ * give a wrong answer are struck out, and the fastest of those with the same bits is found by a short trial.
  */
 import { ISAS, type Isa, type Manifest } from '../abi.ts'
 import { errorText, requireThat } from '../base/errors.ts'
 import { checkAnswers } from './known-answers.ts'
 import { instantiate, type Kernels } from './kernels.ts'
+import { chooseVariants } from './trial.ts'
 
 /** No kernels work here, or not those that were asked for. */
 export class KernelError extends Error {}
@@ -24,7 +26,9 @@ export interface KernelOptions {
   maxMemory?: number
   /** Only this instruction set will do. Default: the environment variable BITGEN_TARGET, else the best that works. */
   target?: Isa
-  /** Takes a line on what was chosen, and one on each module that failed. */
+  /** Whether variants are timed against each other, at most 20 ms once a process. Default true; else the first serves. */
+  trial?: boolean
+  /** Takes a line on what was chosen, and one on each module or variant that failed. */
   log?: (line: string) => void
 }
 
@@ -46,7 +50,8 @@ const PROBES: Record<Isa, Uint8Array<ArrayBuffer> | undefined> = {
 }
 
 /** The kernels of a source, checked; throws the reason why they do not serve here. */
-async function attempt(source: KernelSource, { families, maxMemory }: KernelOptions): Promise<Kernels> {
+async function attempt(source: KernelSource, options: KernelOptions): Promise<Kernels> {
+  const { families, maxMemory, trial = true, log } = options
   const needs = PROBES[source.isa]
   if (needs && !WebAssembly.validate(needs)) throw new Error('the engine has no such instructions')
   const { wasm, manifest } = await source.load()
@@ -54,6 +59,8 @@ async function attempt(source: KernelSource, { families, maxMemory }: KernelOpti
   const kernels = await instantiate(wasm, manifest, maxMemory)
   const wrong = checkAnswers(kernels, families)
   if (wrong !== undefined) throw new Error(wrong)
+  for (const [name, reason] of kernels.struckOut) log?.(`kernels: not ${name}: ${reason}`)
+  if (trial) chooseVariants(kernels, families)
   return kernels
 }
 

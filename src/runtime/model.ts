@@ -140,8 +140,9 @@ export abstract class Model<Image, Text, Piece> {
   info(): ModelInfo {
     const { manifest, executor, fileBytes, verified } = this.loaded
     const { name, parameters } = manifest
-    const { isa } = executor.kernels.manifest
-    return { name, fileBytes, parameters, memory: executor.memoryUse, isa, verified, manifest }
+    const { manifest: module, trials, struckOut } = executor.kernels
+    const memory = executor.memoryUse
+    return { name, fileBytes, parameters, memory, isa: module.isa, trials, struckOut, verified, manifest }
   }
 
   /** Lets go of the memory. */

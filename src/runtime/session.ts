@@ -10,13 +10,15 @@ import type { Tensor } from '../io/safetensors.ts'
 import { batchIds, EOS, VOCABULARY, VocabularyMap } from '../text/vocabulary.ts'
 import { Decoder } from './decoder.ts'
 import { Executor } from './execute.ts'
+import { int8Plans } from './int8.ts'
+import type { Trial } from './kernels.ts'
 import type { MemoryUse } from './layout.ts'
 import { loadKernels, type KernelOptions } from './load.ts'
 import type { MemoryOptions } from './memory.ts'
 import { resizeImage, writePixels } from './preprocess.ts'
 import { search, type Searching, type SearchOptions } from './search.ts'
 import { verify } from './verify.ts'
-import { requireTable, storedWeight } from './weights.ts'
+import { layOutWeights, requireTable } from './weights.ts'
 
 /** Rows of numbers. */
 export interface Features {
@@ -45,6 +47,9 @@ export interface ModelInfo {
   parameters: Record<string, number>
   memory: MemoryUse
   isa: Isa
+  /** Variants of kernels that were timed against each other at load, and those that this engine gets wrong. */
+  trials: readonly Trial[]
+  struckOut: ReadonlyMap<string, string>
   /** The digests of the file were compared; false in pages without TLS, whose engines cannot. */
   verified: boolean
   manifest: ModelManifest
@@ -118,20 +123,15 @@ export class Session {
    * memory than the limit, before any is taken, and an Error where no kernels work here.
    */
   static async open(bytes: Uint8Array, options: KernelOptions): Promise<Session> {
-    const { file, verified } = await openModelFile(bytes)
+    const { file, verify: verifyFile } = openModelFile(bytes)
     const vocabulary = file.kept && new VocabularyMap(file.kept)
     requireTable(file, vocabulary?.size ?? VOCABULARY)
-    const families = new Set([...PREPROCESSING, ...file.plans.flatMap(({ calls }) => calls.map(({ k }) => k))])
-    const kernels = await loadKernels({ ...options, families })
-    for (const plan of file.plans) verify(plan, kernels.manifest)
-    const executor = new Executor(kernels, file.plans)
-    for (const { name, dtype } of executor.names('weight')) {
-      const weight = executor.tensor(name!)
-      const { length } = weight
-      const stored = storedWeight(file, name!, dtype === 't2')
-      requireThat(stored.length === length, `model file: ${name}`, `must have ${length} elements`, stored.length)
-      weight.set(stored as Float32Array)
-    }
+    const plans = int8Plans(file)
+    const families = new Set([...PREPROCESSING, ...plans.flatMap(({ calls }) => calls.map(({ k }) => k))])
+    const [kernels, verified] = await Promise.all([loadKernels({ ...options, families }), verifyFile()])
+    for (const plan of plans) verify(plan, kernels.manifest)
+    const executor = new Executor(kernels, plans)
+    layOutWeights(file, executor)
     return new Session(executor, vocabulary, file.prior, { manifest: file.manifest, fileBytes: bytes.length, verified })
   }
 

@@ -4,11 +4,11 @@
  * Lifetimes are derived from the calls, not taken from the planner, so that the two check each other. A plan does
  * not say which arguments a kernel writes: of reads before writes only those of a call's first input are found.
  */
-import type { Arg, Manifest, Plan, PlanBuffer } from '../abi.ts'
+import type { Arg, Call, Manifest, Plan, PlanBuffer } from '../abi.ts'
 import { BUFFER_ALIGN, packedBytes } from '../abi.ts'
 import { elementBytes } from '../base/dtype.ts'
 import { evaluate, type Symbols } from '../base/shape.ts'
-import { requireThat } from '../base/errors.ts'
+import { message, requireThat } from '../base/errors.ts'
 
 /** First and last call that touches a buffer; untouched: from > to. */
 interface Span {
@@ -69,18 +69,26 @@ export function verify(plan: Plan, manifest?: Manifest, arenaBytes = Infinity): 
   plan.buffers.forEach((buffer, i) => verifyBuffer(plan, buffer, i, arenaBytes))
   verifyNames(plan)
   plan.calls.forEach((call, step) => {
-    call.a.forEach((arg, i) => verifyArg(plan, arg, `${where}: call ${step} ${call.k}: argument ${i}`))
-    if (manifest) verifyCall(call.a, `${where}: call ${step} ${call.k}`, call.k, plan.deterministic, manifest)
+    call.a.forEach((arg, i) => check(argFault(plan, arg), () => `${where}: call ${step} ${call.k}: argument ${i}`))
+    if (manifest) check(callFault(plan, call, manifest), () => `${where}: call ${step} ${call.k}`)
   })
   const live = spans(plan)
   live.forEach(({ from, to }, i) => {
     const { segment, name } = plan.buffers[i]
     // What the host gives may be of use to gradients alone, and a state may be handed out through a view.
     const isGiven = segment !== 'scratch' && !(segment === 'io' && plan.outputs.includes(name!))
-    requireThat(from <= to || isGiven, where, `buffer ${label(plan, i)} must be touched by a call`)
+    if (from > to && !isGiven)
+      throw new RangeError(message(where, `buffer ${label(plan, i)} must be touched by a call`))
   })
   verifyFirstInputs(plan, live)
   verifyOverlaps(plan, live)
+}
+
+/** What must hold and does not, with what was seen. Texts of thousands of arguments are not made unless they are needed. */
+type Fault = [must: string, got?: unknown] | undefined
+
+function check(fault: Fault, where: () => string): void {
+  if (fault) throw new RangeError(message(where(), ...fault))
 }
 
 function label(plan: Plan, i: number): string {
@@ -123,39 +131,33 @@ function verifyNames(plan: Plan): void {
   }
 }
 
-function verifyArg(plan: Plan, arg: Arg, where: string): void {
-  if (typeof arg === 'object') {
-    const ok = Number.isInteger(arg.at) && arg.at >= 0 && arg.at < plan.buffers.length
-    requireThat(ok, where, `must be one of ${plan.buffers.length} buffers`, arg.at)
-    const { bytes } = plan.buffers[arg.at]
-    const { plus = 0 } = arg
-    const within = Number.isInteger(plus) && plus >= 0 && plus % 4 === 0 && (plus === 0 || plus < bytes)
-    requireThat(within, where, `must lie at whole words within ${bytes} bytes`, plus)
-  } else if (typeof arg === 'string') {
+function argFault(plan: Plan, arg: Arg): Fault {
+  if (typeof arg === 'number') return Number.isFinite(arg) ? undefined : ['must be a finite number', arg]
+  if (typeof arg === 'string') {
     const value = evaluate(arg, plan.symbols)
-    requireThat(Number.isSafeInteger(value), where, 'must be a whole number at the largest symbols', value)
-  } else requireThat(Number.isFinite(arg), where, 'must be a finite number', arg)
+    return Number.isSafeInteger(value) ? undefined : ['must be a whole number at the largest symbols', value]
+  }
+  const { at, plus = 0 } = arg
+  if (!Number.isInteger(at) || at < 0 || at >= plan.buffers.length)
+    return [`must be one of ${plan.buffers.length} buffers`, at]
+  const { bytes } = plan.buffers[at]
+  const within = Number.isInteger(plus) && plus >= 0 && plus % 4 === 0 && (plus === 0 || plus < bytes)
+  return within ? undefined : [`must lie at whole words within ${bytes} bytes`, plus]
 }
 
-function verifyCall(
-  args: readonly Arg[],
-  where: string,
-  family: string,
-  deterministic: boolean,
-  manifest: Manifest,
-): void {
-  const entry = manifest.kernels.find((k) => k.family === family && (k.deterministic || !deterministic))
-  requireThat(entry !== undefined, where, `must be a kernel of the ${manifest.isa} module`)
-  requireThat(args.length === entry.params.length, where, `must have ${entry.params.length} arguments`, args.length)
-  args.forEach((arg, i) => {
-    const [name, type] = entry.params[i]
-    if (name.endsWith('At'))
-      requireThat(typeof arg === 'object' || arg === 0, where, `${name} must be a buffer or 0`, arg)
-    else if (typeof arg !== 'number') {
-      const isSize = typeof arg === 'string' && type === 'i32'
-      requireThat(isSize, where, `${name} must be a number: it is ${type}`, arg)
-    } else requireThat(type === 'f32' || Number.isInteger(arg), where, `${name} must be a whole number`, arg)
-  })
+function callFault({ deterministic }: Plan, { k: family, a: args }: Call, { isa, kernels }: Manifest): Fault {
+  const entry = kernels.find((kernel) => kernel.family === family && (kernel.deterministic || !deterministic))
+  if (!entry) return [`must be a kernel of the ${isa} module`]
+  if (args.length !== entry.params.length) return [`must have ${entry.params.length} arguments`, args.length]
+  for (const [i, [name, type]] of entry.params.entries()) {
+    const arg = args[i]
+    if (name.endsWith('At')) {
+      if (typeof arg !== 'object' && arg !== 0) return [`${name} must be a buffer or 0`, arg]
+    } else if (typeof arg === 'number') {
+      if (type === 'i32' && !Number.isInteger(arg)) return [`${name} must be a whole number`, arg]
+    } else if (typeof arg !== 'string' || type !== 'i32') return [`${name} must be a number: it is ${type}`, arg]
+  }
+  return undefined
 }
 
 /** Inputs come first in the arguments of a kernel; only those that fill memory have a single buffer and no input. */
@@ -163,8 +165,9 @@ function verifyFirstInputs(plan: Plan, live: readonly Span[]): void {
   plan.calls.forEach((call, step) => {
     const [first, ...rest] = call.a.flatMap((arg) => (typeof arg === 'object' ? [arg.at] : []))
     if (rest.length === 0 || plan.buffers[first].segment !== 'scratch') return
-    const where = `plan ${plan.name}: call ${step} ${call.k}`
-    requireThat(live[first].from < step, where, `must not read ${label(plan, first)} before a call has written it`)
+    if (live[first].from < step) return
+    const must = `must not read ${label(plan, first)} before a call has written it`
+    throw new RangeError(message(`plan ${plan.name}: call ${step} ${call.k}`, must))
   })
 }
 
@@ -177,12 +180,9 @@ function verifyOverlaps(plan: Plan, live: readonly Span[]): void {
     const start = plan.buffers[i].offset
     open = open.filter((j) => plan.buffers[j].offset + plan.buffers[j].bytes > start)
     for (const j of open) {
-      const apart = live[i].from > live[j].to || live[j].from > live[i].to
-      requireThat(
-        apart,
-        `plan ${plan.name}`,
-        `${label(plan, i)} and ${label(plan, j)} must not overlap: both live at call ${Math.max(live[i].from, live[j].from)}`,
-      )
+      if (live[i].from > live[j].to || live[j].from > live[i].to) continue
+      const must = `${label(plan, i)} and ${label(plan, j)} must not overlap: both live at call`
+      throw new RangeError(message(`plan ${plan.name}`, `${must} ${Math.max(live[i].from, live[j].from)}`))
     }
     open.push(i)
   }

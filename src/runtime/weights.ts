@@ -7,6 +7,7 @@ import { requireThat } from '../base/errors.ts'
 import { KEPT, scaleName, type ModelFile } from '../io/model-file.ts'
 import { decodeHalf } from '../quant/half.ts'
 import { decodeRows } from '../quant/rows.ts'
+import type { Executor } from './execute.ts'
 
 /** Ids are not checked by kernels: the table, first operand of the call that takes them, must have a row for each. */
 export function requireTable({ plans }: ModelFile, rows: number): void {
@@ -31,4 +32,15 @@ export function storedWeight({ tensors }: ModelFile, name: string, packed: boole
   const fits = dtype === 'I8' && shape.length === 2 && scales?.dtype === 'F32'
   requireThat(fits, `model file: ${name}`, 'must be F32, F16, or I8 [N, K] with scales', dtype)
   return decodeRows({ codes: data as Int8Array, scales: scales!.data as Float32Array }, shape[0], shape[1])
+}
+
+/** Writes every weight of the plans into their memory. */
+export function layOutWeights(file: ModelFile, executor: Executor): void {
+  for (const { name, dtype } of executor.names('weight')) {
+    const weight = executor.tensor(name!)
+    const { length } = weight
+    const stored = storedWeight(file, name!, dtype !== 'f32')
+    requireThat(stored.length === length, `model file: ${name}`, `must have ${length} elements`, stored.length)
+    weight.set(stored as Float32Array)
+  }
 }

@@ -3,7 +3,7 @@
  * weights behind ternary codes are gone; gamma * code / (share of codes that are not 0) has the same codes and gamma.
  * A table of positions that was resized at export cannot be had back.
  */
-import { message, requireThat } from '../base/errors.ts'
+import { requireThat } from '../base/errors.ts'
 import { fixed, size } from '../base/shape.ts'
 import type { Graph, Value } from '../graph/graph.ts'
 import type { ModelFile } from '../io/model-file.ts'
@@ -27,13 +27,18 @@ const UNDO: Record<string, ((data: Float32Array, shape: readonly number[]) => Fl
 
 /**
  * The value of parameter `p` of `graph` in a model file, in the layout of the checkpoint. `rows` leads from the rows of
- * this run's vocabulary table to ids of GPT-2. Throws a RangeError where the model has no such parameter or another
- * shape.
+ * this run's vocabulary table to ids of GPT-2. Undefined where the model has no such parameter; throws a RangeError where
+ * it has another shape.
  */
-export function valueFromModel(file: ModelFile, graph: Graph, p: Value, rows: readonly number[]): Float32Array {
+export function valueFromModel(
+  file: ModelFile,
+  graph: Graph,
+  p: Value,
+  rows: readonly number[],
+): Float32Array | undefined {
   if (p.name === 'itc.log_temperature') return Float32Array.of(file.manifest.logTemperature)
   const data = restored(file, graph, p)
-  if (!data) throw new RangeError(message('init model', `must have the parameter ${p.name}`))
+  if (!data) return undefined
   if (p.name === TOKEN_TABLE) return tableRows(data, file, rows, fixed(p.shape[1]))
   requireThat(
     data.length === size(p.shape),

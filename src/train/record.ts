@@ -37,7 +37,8 @@ export function startRow(step: number, kernels: Isa): StartRow {
   }
 }
 
-function currentCommit(): string | null {
+/** Of this source tree; null where it is no git checkout. */
+export function currentCommit(): string | null {
   try {
     const stdio: StdioOptions = ['ignore', 'pipe', 'ignore']
     return execFileSync('git', ['rev-parse', '--short=12', 'HEAD'], { cwd: import.meta.dirname, stdio })

@@ -111,10 +111,10 @@ class Run {
     for (const { path, why } of checkpoint?.skipped ?? []) this.options.onNote?.(`skipped ${path}: ${why}`)
     if (checkpoint) this.restore(checkpoint)
     else if (init && 'model' in init) {
-      this.trainer.setParameters(init.model)
+      this.noteNew(this.trainer.setParameters(init.model))
       this.startedFrom = init.model.manifest.training
     } else if (init) {
-      this.trainer.setFromCheckpoint(init.checkpoint)
+      this.noteNew(this.trainer.setFromCheckpoint(init.checkpoint))
       this.startedFrom = recordOf(init.path, init.checkpoint)
     } else {
       this.trainer.setTower()
@@ -123,6 +123,12 @@ class Run {
     this.options.onNote?.(sizeOf(this.trainer))
     this.metrics.cut(this.progress.step)
     this.metrics.add(startRow(this.progress.step, this.trainer.executor.kernels.manifest.isa))
+  }
+
+  /** Says which parts what the run starts from does not have. */
+  private noteNew(names: readonly string[]): void {
+    const parts = new Set(names.map((name) => name.split('.')[0]))
+    if (parts.size > 0) this.options.onNote?.(`starting anew: ${names.length} parameters of ${[...parts].join(', ')}`)
   }
 
   async loop(signal?: AbortSignal): Promise<RunResult['reason']> {

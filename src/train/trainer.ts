@@ -134,25 +134,39 @@ export class Trainer {
     return new Map(entries)
   }
 
-  /** Takes the values of all parameters from a model; throws where it lacks one. */
-  setParameters(file: ModelFile): void {
+  /**
+   * Takes the values of all parameters from a model. Throws where the encoders lack one; returns the names of others that
+   * it lacks, since it was trained without what uses them: these keep their initial values.
+   */
+  setParameters(file: ModelFile): string[] {
     const { seen } = this.data
     const restricted = this.model.vocabulary !== VOCABULARY
     // The shared row has no id: any that is not kept leads to the model's.
     const rows = Array.from({ length: this.model.vocabulary }, (_, row) =>
       restricted ? (seen.id(row) ?? VOCABULARY) : row,
     )
-    for (const p of this.parameters) this.tensor(p.name!).set(valueFromModel(file, this.graph, p, rows))
+    return this.setWhatIsThere('init model', (p) => valueFromModel(file, this.graph, p, rows))
   }
 
-  /** Takes the values of all parameters from a checkpoint of the same model; throws where it lacks one. */
-  setFromCheckpoint({ tensors }: Container): void {
-    for (const p of this.parameters) {
+  /** The same from a checkpoint, whose parameters must have the same shapes. */
+  setFromCheckpoint({ tensors }: Container): string[] {
+    return this.setWhatIsThere('init checkpoint', (p) => {
       const tensor = tensors.get(p.name!)
-      const fits = tensor !== undefined && `${tensor.shape}` === `${p.shape}`
-      requireThat(fits, `init checkpoint: ${p.name}`, `must have shape [${p.shape}]`, tensor?.shape ?? null)
-      this.tensor(p.name!).set(tensor.data as Float32Array)
-    }
+      const fits = tensor === undefined || `${tensor.shape}` === `${p.shape}`
+      requireThat(fits, `init checkpoint: ${p.name}`, `must have shape [${p.shape}]`, tensor?.shape)
+      return tensor?.data as Float32Array | undefined
+    })
+  }
+
+  private setWhatIsThere(where: string, valueOf: (p: Value) => Float32Array | undefined): string[] {
+    const encoders = [encodeImageGraph(this.model), encodeTextGraph(this.model)].flatMap(parameters)
+    const needed = new Set(encoders.map(({ name }) => name))
+    return this.parameters.flatMap((p) => {
+      const value = valueOf(p)
+      if (value) this.tensor(p.name!).set(value)
+      else requireThat(!needed.has(p.name), where, `must have the parameter ${p.name}`)
+      return value ? [] : [p.name!]
+    })
   }
 
   /** Takes the vision tower from the file that the configuration names, if it does. */

@@ -1,0 +1,71 @@
+/** The flags of all benches, parsed in one place; each bench names those that it takes. */
+import { parseArgs } from 'node:util'
+import { ISAS, type Isa } from '../src/abi.ts'
+import { errorText, message, requireThat } from '../src/base/errors.ts'
+import { PRESETS, type PresetName } from '../src/model/config.ts'
+
+const FLAGS = {
+  /** Instruction set of the kernels. */
+  target: { type: 'string' },
+  /** Results as JSON on stdout, and nothing else there. */
+  json: { type: 'boolean', default: false },
+  /** Keeps the results in bench/results. */
+  save: { type: 'boolean', default: false },
+  /** Fewer and shorter samples: a smoke test. */
+  quick: { type: 'boolean', default: false },
+  /** A model file. */
+  model: { type: 'string' },
+  /** A model of these sizes and random weights instead. */
+  preset: { type: 'string' },
+  /** A training configuration. */
+  config: { type: 'string' },
+  /** Pictures of a step. */
+  batch: { type: 'string' },
+  /** Where to write. */
+  out: { type: 'string' },
+} as const
+
+export type FlagName = keyof typeof FLAGS
+
+export interface Flags {
+  target?: Isa
+  json: boolean
+  save: boolean
+  quick: boolean
+  model?: string
+  preset?: PresetName
+  config?: string
+  batch?: number
+  out?: string
+  /** What stands beside the flags. */
+  words: string[]
+}
+
+/** Throws an Error that begins with `bench NAME` for an unknown flag or a value that does not fit. */
+export function parseFlags(name: string, args: string[], allowed: readonly FlagName[], words = 0): Flags {
+  const options = Object.fromEntries(allowed.map((flag) => [flag, FLAGS[flag]]))
+  let parsed
+  try {
+    parsed = parseArgs({ args, options, allowPositionals: words > 0 })
+  } catch (error) {
+    throw new Error(
+      message(`bench ${name}`, `takes ${allowed.map((flag) => `--${flag}`).join(', ')}`, errorText(error)),
+    )
+  }
+  const most = parsed.positionals.length <= words
+  requireThat(most, `bench ${name}`, `takes at most ${words} words beside its flags`, parsed.positionals)
+  const { target, preset, batch, ...rest } = parsed.values as Record<string, string | undefined>
+  const where = (flag: FlagName) => `bench ${name}: --${flag}`
+  requireThat(oneOf(target, ISAS), where('target'), `must be one of ${ISAS.join(', ')}`, target)
+  const presets = Object.keys(PRESETS) as PresetName[]
+  requireThat(oneOf(preset, presets), where('preset'), `must be one of ${presets.join(', ')}`, preset)
+  const pictures = batch === undefined ? undefined : Number(batch)
+  const fits = pictures === undefined || (Number.isSafeInteger(pictures) && pictures >= 2)
+  requireThat(fits, where('batch'), 'must be a whole number from 2', batch)
+  const off = { json: false, save: false, quick: false }
+  return { ...off, ...rest, target, preset, batch: pictures, words: parsed.positionals }
+}
+
+function oneOf<T extends string>(value: string | undefined, list: readonly T[]): value is T | undefined {
+  return value === undefined || (list as readonly string[]).includes(value)
+}

@@ -1,0 +1,67 @@
+/**
+ * What `BitGen.load` and a first `similarity` do, one step after the other with a time for each: the parts of
+ * runtime/session.ts in its order. There the digests are computed beside what follows them, so its sum is smaller.
+ */
+import { readFile } from 'node:fs/promises'
+import type { Pixels } from '../src/image/pixels.ts'
+import { sha256 } from '../src/io/digest.ts'
+import { readModelFile } from '../src/io/model-file.ts'
+import { KERNELS } from '../src/kernels.ts'
+import { Executor } from '../src/runtime/execute.ts'
+import { int8Plans } from '../src/runtime/int8.ts'
+import { Kernels } from '../src/runtime/kernels.ts'
+import { checkAnswers } from '../src/runtime/known-answers.ts'
+import { resizeImage, writePixels } from '../src/runtime/preprocess.ts'
+import { chooseVariants } from '../src/runtime/trial.ts'
+import { verify } from '../src/runtime/verify.ts'
+import { layOutWeights } from '../src/runtime/weights.ts'
+import { batchIds, VocabularyMap } from '../src/text/vocabulary.ts'
+import type { LoadTask } from './load.ts'
+
+/** What a session calls outside of plans. */
+const PREPROCESSING = ['resize_bilinear__u8', 'normalize_pixels__u8']
+
+/** Calls `lap` with the name of each step behind it. */
+export async function loadInStages(task: LoadTask, picture: Pixels, lap: (name: string) => void): Promise<void> {
+  const bytes = new Uint8Array(await readFile(task.model))
+  lap('read the file')
+  const file = readModelFile(bytes)
+  const plans = int8Plans(file)
+  lap('parse header, manifest, plans')
+  await sha256(bytes)
+  lap('digests')
+  const vocabulary = file.kept && new VocabularyMap(file.kept)
+  lap('vocabulary')
+  // Found again by what loads it.
+  await import(`../build/kernels-${task.target}.js`)
+  lap('import the kernels')
+  const { wasm, manifest } = await KERNELS.find(({ isa }) => isa === task.target)!.load()
+  lap('base64 to bytes')
+  const module = await WebAssembly.compile(wasm)
+  lap('compile')
+  const kernels = new Kernels(manifest, await WebAssembly.instantiate(module, {}))
+  lap('instantiate')
+  const called = plans.flatMap(({ calls }) => calls.map(({ k }) => k))
+  checkAnswers(kernels, new Set([...PREPROCESSING, ...called]))
+  lap('known answers')
+  chooseVariants(kernels, new Set(called))
+  lap('trial of variants')
+  for (const plan of plans) verify(plan, manifest)
+  lap('verify the plans')
+  const executor = new Executor(kernels, plans)
+  lap('lay out memory')
+  layOutWeights(file, executor)
+  lap('lay out the weights')
+
+  const rgb = resizeImage(executor, picture, file.manifest.image)
+  writePixels(executor, 'encodeImage', rgb, 0, { B: 1 })
+  lap('resize the picture')
+  executor.run('encodeImage', { B: 1 })
+  lap('encode the picture')
+  const { ids, lengths, T } = batchIds([task.ids], vocabulary)
+  const symbols = { B: 1, T }
+  executor.io('encodeText', 'ids', symbols).set(ids)
+  executor.io('encodeText', 'lengths', symbols).set(lengths)
+  executor.run('encodeText', symbols)
+  lap('encode the text')
+}

@@ -1,0 +1,171 @@
+/**
+ * Register tiles of the ternary product (matmul_ternary.ts): the sums of some rows x 8 or 16 outputs into SUMS, where a
+ * row has 16. The block layout of src/abi.ts puts outputs into lanes, so no sum ever crosses lanes. One function a
+ * tile, because asc neither unrolls nor keeps arrays in registers. All forms give the same int32.
+ */
+import { each } from '../text.ts'
+
+/** Inputs between two widenings of 16-bit sums: codes lie in -127..127, |pair| <= 2*2*127, and 64 of them in 2^15. */
+const WIDEN = 128
+
+/** Part `s` of a block: the inputs 2s and 2s + 1 of each of its 8 outputs, as bytes. */
+const part = (block: string, s: number) => `v128.and(${s ? `i16x8.shr_u(${block}, ${2 * s})` : block}, mask)`
+
+/** Adds the 16-bit sums p, q of 16 outputs to those at \`at\`. */
+export const WIDEN_SUMS = `
+@inline function widen(at: usize, p: v128, q: v128): void {
+  v128.store(at, i32x4.add(v128.load(at), i32x4.extend_low_i16x8_s(p)))
+  v128.store(at, i32x4.add(v128.load(at, 16), i32x4.extend_high_i16x8_s(p)), 16)
+  v128.store(at, i32x4.add(v128.load(at, 32), i32x4.extend_low_i16x8_s(q)), 32)
+  v128.store(at, i32x4.add(v128.load(at, 48), i32x4.extend_high_i16x8_s(q)), 48)
+}
+`
+
+/** Relaxed 8-bit dots into 16-bit lanes, 16 outputs: the fewest instructions where an engine has no 32-bit dot. */
+export function i16Tile(rows: number): string {
+  return `
+function tile_${rows}(xAt: usize, stride: usize, w: usize, second: usize, blocks: i32): void {
+  const mask = v128.load(MASK)
+  memory.fill(SUMS, 0, ${rows} * 64)
+  ${each(rows, (r) => `let x${r} = xAt + ${r} * stride`, '  ')}
+  while (blocks > 0) {
+    let left = min(blocks, ${WIDEN / 8})
+    blocks -= left
+    ${each(rows, (r) => `let p${r} = i16x8.splat(0), q${r} = i16x8.splat(0)`, '    ')}
+    for (; left > 0; left--) {
+      const u = v128.load(w), v = v128.load(w + second)
+      let a: v128, b: v128, x: v128
+      ${each(
+        4,
+        (s) => `a = ${part('u', s)}; b = ${part('v', s)}
+      ${each(rows, (r) => `x = v128.load16_splat(x${r}, ${2 * s}); p${r} = i16x8.add(p${r}, i16x8.relaxed_dot_i8x16_i7x16_s(x, a)); q${r} = i16x8.add(q${r}, i16x8.relaxed_dot_i8x16_i7x16_s(x, b))`, '      ')}`,
+        '      ',
+      )}
+      w += 16
+      ${each(rows, (r) => `x${r} += 8`, '      ')}
+    }
+    ${each(rows, (r) => `widen(SUMS + ${64 * r}, p${r}, q${r})`, '    ')}
+  }
+}`
+}
+
+/** Relaxed 8-bit dots of four inputs into 32-bit lanes, 8 outputs: one instruction on arm64 with dotprod, and AVX-VNNI. */
+export function i32Tile(rows: number): string {
+  return `
+function tile_${rows}(xAt: usize, stride: usize, w: usize, at: usize, blocks: i32): void {
+  const mask = v128.load(MASK)
+  ${each(rows, (r) => `let x${r} = xAt + ${r} * stride, p${r} = i32x4.splat(0), q${r} = i32x4.splat(0)`, '  ')}
+  for (; blocks > 0; blocks--) {
+    const u = v128.load(w)
+    let a: v128, b: v128, c: v128, x: v128
+    ${each(
+      2,
+      (
+        h,
+      ) => `a = ${part('u', 2 * h)}; c = ${part('u', 2 * h + 1)}; b = i16x8.shuffle(a, c, 4, 12, 5, 13, 6, 14, 7, 15); a = i16x8.shuffle(a, c, 0, 8, 1, 9, 2, 10, 3, 11)
+    ${each(rows, (r) => `x = v128.load32_splat(x${r}, ${4 * h}); p${r} = i32x4.relaxed_dot_i8x16_i7x16_add_s(x, a, p${r}); q${r} = i32x4.relaxed_dot_i8x16_i7x16_add_s(x, b, q${r})`, '    ')}`,
+      '    ',
+    )}
+    w += 16
+    ${each(rows, (r) => `x${r} += 8`, '    ')}
+  }
+  ${each(rows, (r) => `v128.store(SUMS + at + ${64 * r}, p${r}); v128.store(SUMS + at + ${64 * r}, q${r}, 16)`, '  ')}
+}`
+}
+
+/** 16-bit dots of two inputs into 32-bit lanes, 8 outputs; activations widened to 16 bits. */
+export function plainTile(rows: number): string {
+  return `
+function tile_${rows}(xAt: usize, stride: usize, w: usize, at: usize, blocks: i32): void {
+  const mask = v128.load(MASK)
+  ${each(rows, (r) => `let x${r} = xAt + ${r} * stride, p${r} = i32x4.splat(0), q${r} = i32x4.splat(0)`, '  ')}
+  for (; blocks > 0; blocks--) {
+    const u = v128.load(w)
+    let v: v128, a: v128, b: v128, x: v128
+    ${each(
+      4,
+      (s) => `v = ${part('u', s)}; a = i16x8.extend_low_i8x16_u(v); b = i16x8.extend_high_i8x16_u(v)
+    ${each(rows, (r) => `x = v128.load32_splat(x${r}, ${4 * s}); p${r} = i32x4.add(p${r}, i32x4.dot_i16x8_s(x, a)); q${r} = i32x4.add(q${r}, i32x4.dot_i16x8_s(x, b))`, '    ')}`,
+      '    ',
+    )}
+    w += 16
+    ${each(rows, (r) => `x${r} += 16`, '    ')}
+  }
+  ${each(rows, (r) => `v128.store(SUMS + at + ${64 * r}, p${r}); v128.store(SUMS + at + ${64 * r}, q${r}, 16)`, '  ')}
+}`
+}
+
+/** Inputs between two widenings of what a table gives: 128 steps of at most 8 * 31 and of -128 stay within 2^15. */
+const TABLE_INPUTS = 2048
+
+/** Adds what the tables at \`t\` give for the blocks u, v of 16 outputs x 8 inputs to the byte sums l and h. */
+const lookUp = (from: number) => `
+      u = v128.load(w, ${from * 16}); v = v128.load(w + second, ${from * 16})
+      e = i8x16.narrow_i16x8_u(v128.and(u, bytes), v128.and(v, bytes)); o = i8x16.narrow_i16x8_u(i16x8.shr_u(u, 8), i16x8.shr_u(v, 8))
+      ${['e', 'i16x8.shr_u(e, 4)', 'o', 'i16x8.shr_u(o, 4)']
+        .map(
+          (codes, i) =>
+            `i = v128.and(${codes}, nibbles); l = i8x16.add(l, i8x16.swizzle(v128.load(t, ${128 * from + 32 * i}), i)); h = i8x16.add(h, i8x16.swizzle(v128.load(t, ${128 * from + 32 * i + 16}), i))`,
+        )
+        .join('\n      ')}`
+
+const SPREAD = `
+      l0 = i16x8.add(l0, i16x8.extend_low_i8x16_u(l)); l1 = i16x8.add(l1, i16x8.extend_high_i8x16_u(l))
+      h0 = i16x8.add(h0, i16x8.extend_low_i8x16_s(h)); h1 = i16x8.add(h1, i16x8.extend_high_i8x16_s(h))`
+
+/**
+ * One row without an 8-bit dot: what each pair of inputs adds is looked up by its two codes, in a table of 16 that a
+ * swizzle reads for 16 outputs at once. A number v, |v| <= 508, is 32 h + l: bytes of eight of them add up without
+ * overflow. \`tables\` needs 16 bytes an input.
+ */
+export const TABLE_TILE = `
+const FIRST = memory.data<i16>([0, 1, 2, 0, 0, 1, 2, 0], 16)
+const SECOND = memory.data<i16>([0, 0, 0, 0, 1, 1, 1, 1], 16)
+const BYTES = memory.data<u16>([255, 255, 255, 255, 255, 255, 255, 255], 16)
+const NIBBLES = memory.data<u8>([15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15], 16)
+
+/** Tables of a row of codes, in the order of the nibbles of a block: inputs (0, 2), (4, 6), (1, 3), (5, 7). */
+function tables(xAt: usize, toAt: usize, blocks: i32): void {
+  const first = v128.load(FIRST), second = v128.load(SECOND), low = i16x8.splat(31)
+  for (; blocks > 0; blocks--) {
+    for (let i: usize = 0; i < 4; i++) {
+      const at = xAt + ((i & 1) << 2) + (i >> 1)
+      const y = i16x8.splat(<i16>load<i8>(at, 2))
+      const a = i16x8.add(i16x8.mul(i16x8.splat(<i16>load<i8>(at)), first), i16x8.mul(y, second))
+      const b = i16x8.add(a, i16x8.shl(y, 1))
+      v128.store(toAt, i8x16.narrow_i16x8_u(v128.and(a, low), v128.and(b, low)))
+      v128.store(toAt, i8x16.narrow_i16x8_s(i16x8.shr_s(a, 5), i16x8.shr_s(b, 5)), 16)
+      toAt += 32
+    }
+    xAt += 8
+  }
+}
+
+/** Sums of one row x 16 outputs into SUMS, from its tables. */
+function tile_1(t: usize, w: usize, second: usize, blocks: i32): void {
+  const bytes = v128.load(BYTES), nibbles = v128.load(NIBBLES)
+  memory.fill(SUMS, 0, 64)
+  while (blocks > 0) {
+    let left = min(blocks, ${TABLE_INPUTS / 8})
+    blocks -= left
+    let l0 = i16x8.splat(0), l1 = i16x8.splat(0), h0 = i16x8.splat(0), h1 = i16x8.splat(0)
+    let u: v128, v: v128, e: v128, o: v128, i: v128, l: v128, h: v128
+    for (; left > 1; left -= 2) {
+      l = i8x16.splat(0); h = i8x16.splat(0)${lookUp(0)}${lookUp(1)}${SPREAD}
+      w += 32
+      t += 256
+    }
+    if (left > 0) {
+      l = i8x16.splat(0); h = i8x16.splat(0)${lookUp(0)}${SPREAD}
+    }
+    for (let j: usize = 0; j < 2; j++) {
+      const at = SUMS + (j << 5)
+      const few = j ? l1 : l0, many = j ? h1 : h0
+      const p = i32x4.add(i32x4.extend_low_i16x8_s(few), i32x4.shl(i32x4.extend_low_i16x8_s(many), 5))
+      const q = i32x4.add(i32x4.extend_high_i16x8_s(few), i32x4.shl(i32x4.extend_high_i16x8_s(many), 5))
+      v128.store(at, i32x4.add(v128.load(at), p))
+      v128.store(at, i32x4.add(v128.load(at, 16), q), 16)
+    }
+  }
+}
+`
