@@ -7,7 +7,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
 import { build } from 'esbuild'
 import { chromium } from 'playwright-core'
 import { test } from 'uvu'
@@ -16,6 +16,7 @@ import { CORE } from '../codegen/bundles.ts'
 import type { Isa } from '../src/abi.ts'
 import { BitGen, DEFAULT_MODEL } from '../src/index.ts'
 import { encodeText } from '../src/text/tokenizer.ts'
+import { findChromium } from './support/find-browser.ts'
 import { microModel } from './support/micro-model.ts'
 
 const ROOT = join(import.meta.dirname, '..')
@@ -45,13 +46,6 @@ interface PageResult {
   progress: [loaded: number, total: number]
   text: number[]
   image: number[]
-}
-
-function findBrowser(): string | undefined {
-  const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']
-  const folders = (process.env.PATH ?? '').split(delimiter)
-  const candidates = [process.env.CHROME ?? '', ...names.flatMap((name) => folders.map((folder) => join(folder, name)))]
-  return candidates.find((path) => path !== '' && existsSync(path))
 }
 
 /** Serves files from memory and the built kernels; resolves `posted` with what the page sends. */
@@ -87,7 +81,7 @@ async function bundledCore(): Promise<Uint8Array[]> {
   return outputFiles.map(({ contents }) => contents)
 }
 
-const browserPath = findBrowser()
+const browserPath = findChromium()
 if (!browserPath) console.log('skipped: no chromium, chromium-browser or google-chrome on PATH, and no CHROME')
 
 /** What the page does, and what its console said that is no information. */
