@@ -19,7 +19,7 @@ export interface ProfileRow {
 /** Multiply-accumulates of a call from its sizes, by the beginning of the family's name; the memory's few are left out. */
 const MACS: [start: string, macs: (sizes: Record<string, number>) => number][] = [
   ['matmul_', ({ M, K, N }) => M * K * N],
-  ['attention_grad_', ({ B, Tq, Tk, C }) => 4 * B * Tq * Tk * C],
+  ['attention_grad_', ({ B, Tq, Tk, C }) => 5 * B * Tq * Tk * C],
   ['attention_', ({ B, Tq, Tk, C }) => 2 * B * Tq * Tk * C],
 ]
 
