@@ -15,8 +15,8 @@ type Section<Name extends BenchName> = NonNullable<Results[Name]>
 export interface Bench<Name extends BenchName> {
   /** Beside --target, --json, --save and --quick. */
   flags: readonly FlagName[]
-  /** Without --target: every instruction set that works here, or the best. */
-  targets: 'all' | 'best'
+  /** Without --target: every instruction set that works here, the best, or all that were built, where nothing is run. */
+  targets: 'working' | 'best' | 'built'
   /** Measures on one target; `note` takes lines for people as they come. */
   measure(target: Isa, flags: Flags, note: (line: string) => void): Promise<Omit<Section<Name>, 'machine'>>
   /** What --json prints; default: the sections. */
@@ -51,6 +51,7 @@ async function targetsOf(
   note: (line: string) => void,
 ): Promise<Isa[]> {
   const forced = forcedTarget(target)
+  if (targets === 'built') return forced ? [forced] : [...ISAS]
   const load = async (isa?: Isa) => (await loadKernels({ sources: KERNELS, target: isa })).manifest.isa
   if (forced || targets === 'best') return [await load(forced)]
   const working: Isa[] = []

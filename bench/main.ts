@@ -40,7 +40,7 @@ async function peaksFor(target: Isa, quick: boolean): Promise<Peaks> {
 
 const kernels = command('kernels', {
   flags: [],
-  targets: 'all',
+  targets: 'working',
   async measure(target, { quick }, note) {
     const peaks = await peaksFor(target, quick)
     note('  best / median / p95')
@@ -102,7 +102,7 @@ const load = command('load', {
 
 const size = command('size', {
   flags: [],
-  targets: 'all',
+  targets: 'built',
   async measure(target, _flags, note) {
     const rows = await measureSizes(target)
     note(sizeText(rows))

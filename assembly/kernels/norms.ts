@@ -138,7 +138,7 @@ export function layer_norm__f32(
   const first = firstOf(M)
   xAt += <usize>first * row
   yAt += <usize>first * row
-  statsAt += <usize>first << 3
+  statsAt += (<usize>first) << 3
   for (let m = first, end = endOf(M); m < end; m++) {
     const mean = sum(xAt, K) / <f32>K
     const inverse: f32 = 1 / sqrt<f32>(sumSquaresAbout(xAt, mean, K) / <f32>K + eps)
