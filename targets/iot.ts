@@ -22,7 +22,7 @@ export const iot: Device = {
       date: '2026-11-25',
       how: 'calculation',
       on: 'npm run verify -- iot',
-      what: '10.01 MB for emoji-nano, one picture and text at a time',
+      what: '4.97 MB for emoji-nano, one picture and text at a time',
     },
     {
       date: '2026-11-25',
