@@ -85,6 +85,11 @@ export interface Manifest {
 /** Where a buffer lives. `weight`: read-only, shared by plans. `state`: kept between runs. `io`: written or read by the host. */
 export type Segment = 'weight' | 'state' | 'io' | 'scratch'
 
+/** Inputs, outputs and scratch share the arena; weights and states have places of their own. */
+export function isInArena({ segment }: { segment: Segment }): boolean {
+  return segment === 'io' || segment === 'scratch'
+}
+
 export interface PlanBuffer {
   /** Weights, state and io have names; scratch has none. */
   name?: string

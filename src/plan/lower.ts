@@ -4,7 +4,7 @@
  * permuted kernels, interpolated positions) and runs once, at export; `run` finds the results as weights.
  */
 import type { Arg, Call, Plan, PlanBuffer, Segment } from '../abi.ts'
-import { packedBytes } from '../abi.ts'
+import { isInArena, packedBytes } from '../abi.ts'
 import { elementBytes } from '../base/dtype.ts'
 import { evaluate, fixed, rows, size, symbolsIn, type Dim, type Symbols } from '../base/shape.ts'
 import { requireThat } from '../base/errors.ts'
@@ -151,7 +151,7 @@ class Layout {
 
   /** Gives io and scratch their places in the arena, once all lifetimes are known. */
   layOutArena(): void {
-    const arena = this.buffers.flatMap(({ segment }, index) => (isInArena(segment) ? [index] : []))
+    const arena = this.buffers.flatMap((buffer, index) => (isInArena(buffer) ? [index] : []))
     // An output that no node touches lives at the end alone.
     const lifetimes = arena.map((index) => this.lifetimes[index])
     const { offsets } = assignOffsets(lifetimes.map((life) => ({ ...life, from: Math.min(life.from, this.node) })))
@@ -199,10 +199,6 @@ class Layout {
     this.lifetimes.push({ bytes, from: Infinity, to: -1 })
     return this.buffers.length - 1
   }
-}
-
-function isInArena(segment: Segment): boolean {
-  return segment === 'io' || segment === 'scratch'
 }
 
 /** The kernel calls of nodes in order; leaves the layout behind the last one. */

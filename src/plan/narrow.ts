@@ -2,7 +2,7 @@
  * A plan for smaller symbols than it was lowered for: the same calls on a smaller arena. Needs no graph, so it also
  * serves the plans of a model file. Lifetimes are those of the calls, as in runtime/verify.ts.
  */
-import type { Plan, PlanBuffer } from '../abi.ts'
+import { isInArena, type Plan, type PlanBuffer } from '../abi.ts'
 import { elementBytes } from '../base/dtype.ts'
 import { requireThat } from '../base/errors.ts'
 import { size, type Symbols } from '../base/shape.ts'
@@ -25,10 +25,6 @@ export function narrow(plan: Plan, most: Symbols): Plan {
   const { offsets } = assignOffsets(arena.map((i) => lifetime(plan, i, buffers[i].bytes)))
   arena.forEach((i, k) => (buffers[i] = { ...buffers[i], offset: offsets[k] }))
   return { ...plan, symbols, buffers }
-}
-
-function isInArena({ segment }: PlanBuffer): boolean {
-  return segment === 'io' || segment === 'scratch'
 }
 
 /** Packed weights are never in the arena, so that elements have whole bytes. */

@@ -3,7 +3,7 @@
  * outputs and scratch, which all plans share. Pure: the executor lays memory out by it at load, codegen when it bakes
  * plans into a standalone module.
  */
-import { BUFFER_ALIGN, roundUp, type Plan, type PlanBuffer } from '../abi.ts'
+import { BUFFER_ALIGN, isInArena, roundUp, type Plan, type PlanBuffer } from '../abi.ts'
 import { requireThat } from '../base/errors.ts'
 
 /** Bytes by kind of memory; `arena` is what inputs, outputs and scratch share, and scratch of further threads. */
@@ -57,8 +57,4 @@ export function layOut(heapBase: number, plans: readonly Plan[]): MemoryLayout {
   const addressesOf = ({ buffers }: Plan) =>
     buffers.map((b) => (isInArena(b) ? arenaAt + b.offset : kept.get(b.name!)!.at))
   return { memoryUse, kept, addressesOf }
-}
-
-function isInArena({ segment }: PlanBuffer): boolean {
-  return segment === 'io' || segment === 'scratch'
 }

@@ -5,7 +5,7 @@
  * not say which arguments a kernel writes: of reads before writes only those of a call's first input are found.
  */
 import type { Arg, Call, Manifest, Plan, PlanBuffer } from '../abi.ts'
-import { BUFFER_ALIGN, packedBytes } from '../abi.ts'
+import { BUFFER_ALIGN, isInArena, packedBytes } from '../abi.ts'
 import { elementBytes } from '../base/dtype.ts'
 import { evaluate, type Symbols } from '../base/shape.ts'
 import { message, requireThat } from '../base/errors.ts'
@@ -14,11 +14,6 @@ import { message, requireThat } from '../base/errors.ts'
 interface Span {
   from: number
   to: number
-}
-
-/** Buffers that share the arena: all but weights and state. */
-function inArena(buffer: PlanBuffer): boolean {
-  return buffer.segment === 'io' || buffer.segment === 'scratch'
 }
 
 /** Span of every buffer over the calls; inputs live from the start, outputs to the end. */
@@ -102,7 +97,7 @@ function verifyBuffer(plan: Plan, buffer: PlanBuffer, i: number, arenaBytes: num
   const needed = neededBytes(buffer, plan.symbols)
   requireThat(bytes >= needed, where, `must have ${needed} bytes for ${buffer.dtype} [${buffer.shape}]`, bytes)
   requireThat(buffer.segment === 'scratch' || !!buffer.name, where, `must have a name: it is ${buffer.segment}`)
-  if (!inArena(buffer)) return
+  if (!isInArena(buffer)) return
   requireThat(Number.isSafeInteger(offset) && offset >= 0, where, 'offset must be a whole number', offset)
   requireThat(offset % BUFFER_ALIGN === 0, where, `offset must be a multiple of ${BUFFER_ALIGN}`, offset)
   requireThat(offset + bytes <= arenaBytes, where, `must end within the arena of ${arenaBytes} bytes`, offset + bytes)
@@ -173,7 +168,7 @@ function verifyFirstInputs(plan: Plan, live: readonly Span[]): void {
 
 /** Sorted by offset, only neighbours that still reach the next offset are compared. */
 function verifyOverlaps(plan: Plan, live: readonly Span[]): void {
-  const arena = plan.buffers.flatMap((buffer, i) => (inArena(buffer) && buffer.bytes > 0 ? [i] : []))
+  const arena = plan.buffers.flatMap((buffer, i) => (isInArena(buffer) && buffer.bytes > 0 ? [i] : []))
   arena.sort((a, b) => plan.buffers[a].offset - plan.buffers[b].offset)
   let open: number[] = []
   for (const i of arena) {
