@@ -19,8 +19,7 @@ import { thrown } from './support/thrown.ts'
 const SCOPE = { image: 0.9999, text: 0.9999, code: 0.9999, weights: { image: 1, text: 0 } }
 const bytes = await microModel({}, { scope: SCOPE })
 const core = await Core.load(bytes)
-const oracle = new Oracle(bytes)
-const SIZE = oracle.config.image
+const SIZE = new Oracle(bytes).config.image
 const PICTURES = Array.from({ length: 4 }, (_, i) => picture(i, SIZE, SIZE))
 /** Texts of 3 to 9 ids. */
 const TEXTS = PICTURES.map((_, i) => [EOS, ...MICRO_IDS.slice(5 * i, 7 * i + 1), EOS])
@@ -30,25 +29,32 @@ async function teach(model: Core, ...numbers: number[]): Promise<void> {
   for (const n of numbers) await model.memory.write({ image: PICTURES[n], label: `thing ${n}`, text: TEXTS[n] })
 }
 
-test('matches and fused states are those of float64 arithmetic on the weights of the file', async () => {
-  const { config } = oracle
-  for (const [n, text] of TEXTS.entries()) {
-    const symbols = { B: 1, T: text.length }
-    const { text_prefix } = oracle.run(encodeTextGraph(config), oracle.text(text), symbols)
-    const { vision_tokens } = oracle.run(encodeImageGraph(config), oracle.image(PICTURES[n].data), { B: 1 })
-    const want = oracle.run(fuseGraph(config), { text_prefix, vision_tokens, lengths: [text.length] }, symbols)
-    const [no, yes] = want.match_logits
-    const [probability] = await core.match(PICTURES[n], text)
-    // Activations round to int8; one that falls to the other side in f32 moves the result by a fraction of a percent.
-    // The logits count with one match in three, a probability with one in two.
-    const evenOdds = 1 / (1 + Math.exp(no - yes) / 2)
-    assert.ok(Math.abs(probability - evenOdds) < 2e-3, `text ${n}: ${probability}`)
-    const { embeddings } = await core.forward({ inputIds: text, image: PICTURES[n] })
-    assert.equal(embeddings.shape, [1, text.length, MICRO_CHANNELS])
-    const far = embeddings.data.filter((x, i) => Math.abs(x - want.embeddings[i]) > 0.05)
-    assert.is(far.length, 0, `text ${n}: ${far.length} of ${embeddings.data.length} states`)
-  }
-})
+for (const matchSimilarity of [true, false]) {
+  const head = matchSimilarity ? 'that reads the similarity' : 'as published'
+  test(`with a head ${head}, matches and fused states are those of float64 arithmetic on the file`, async () => {
+    const file = await microModel({}, { matchSimilarity })
+    const [model, expected] = [await Core.load(file), new Oracle(file)]
+    const { config } = expected
+    for (const [n, text] of TEXTS.entries()) {
+      const symbols = { B: 1, T: text.length }
+      const encoded = {
+        ...expected.run(encodeTextGraph(config), expected.text(text), symbols),
+        ...expected.run(encodeImageGraph(config), expected.image(PICTURES[n].data), { B: 1 }),
+      }
+      const want = expected.run(fuseGraph(config), { ...encoded, lengths: [text.length] }, symbols)
+      const [no, yes] = want.match_logits
+      const [probability] = await model.match(PICTURES[n], text)
+      // Activations round to int8; one that falls to the other side in f32 moves the result by a fraction of a percent.
+      // The logits count with one match in three, a probability with one in two.
+      const evenOdds = 1 / (1 + Math.exp(no - yes) / 2)
+      assert.ok(Math.abs(probability - evenOdds) < 2e-3, `text ${n}: ${probability} for ${evenOdds}`)
+      const { embeddings } = await model.forward({ inputIds: text, image: PICTURES[n] })
+      assert.equal(embeddings.shape, [1, text.length, MICRO_CHANNELS])
+      const far = embeddings.data.filter((x, i) => Math.abs(x - want.embeddings[i]) > 0.05)
+      assert.is(far.length, 0, `text ${n}: ${far.length} of ${embeddings.data.length} states`)
+    }
+  })
+}
 
 test('a match is a probability for each text, whatever else is asked', async () => {
   const together = await core.match(PICTURES[0], TEXTS)

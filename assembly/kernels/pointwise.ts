@@ -13,6 +13,13 @@ export function add__f32(aAt: usize, bAt: usize, yAt: usize, n: i32): void {
   sumRow(aAt + at, bAt + at, yAt + at, endOf(n, LINE) - first)
 }
 
+/** y = a * b. */
+export function multiply__f32(aAt: usize, bAt: usize, yAt: usize, n: i32): void {
+  const first = firstOf(n, LINE)
+  const at = bytes(first)
+  mulRow(aAt + at, bAt + at, yAt + at, endOf(n, LINE) - first)
+}
+
 /** y = max(x, 0). */
 export function relu__f32(xAt: usize, yAt: usize, n: i32): void {
   let i = bytes(firstOf(n, LINE))
@@ -110,13 +117,7 @@ export function mul_channels__f32(xAt: usize, gainAt: usize, yAt: usize, M: i32,
   xAt += <usize>first * end
   yAt += <usize>first * end
   for (let m = first, past = endOf(M); m < past; m++) {
-    let i: usize = 0
-    if (ASC_FEATURE_SIMD) {
-      for (const whole = bytes(C & ~3); i < whole; i += 16) {
-        v128.store(yAt + i, f32x4.mul(v128.load(xAt + i), v128.load(gainAt + i)))
-      }
-    }
-    for (; i < end; i += 4) store<f32>(yAt + i, load<f32>(xAt + i) * load<f32>(gainAt + i))
+    mulRow(xAt, gainAt, yAt, C)
     xAt += end
     yAt += end
   }
@@ -170,4 +171,14 @@ function sumRow(a: usize, b: usize, y: usize, n: i32): void {
     }
   }
   for (const end = bytes(n); i < end; i += 4) store<f32>(y + i, load<f32>(a + i) + load<f32>(b + i))
+}
+
+function mulRow(a: usize, b: usize, y: usize, n: i32): void {
+  let i: usize = 0
+  if (ASC_FEATURE_SIMD) {
+    for (const whole = bytes(n & ~3); i < whole; i += 16) {
+      v128.store(y + i, f32x4.mul(v128.load(a + i), v128.load(b + i)))
+    }
+  }
+  for (const end = bytes(n); i < end; i += 4) store<f32>(y + i, load<f32>(a + i) * load<f32>(b + i))
 }

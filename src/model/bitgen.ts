@@ -50,7 +50,8 @@ export function encodeTextGraph(config: ModelConfig): Graph {
 }
 
 /**
- * Pairs of text and image: text_prefix [B,T,C] and lengths [B] of encodeText, vision_tokens [B,1+P,C] of encodeImage
+ * Pairs of text and image: text_prefix [B,T,C] and lengths [B] of encodeText, vision_tokens [B,1+P,C] of encodeImage,
+ * with `matchSimilarity` text_features and image_features [B,C] too
  * -> embeddings [B,T,C] fused, match_logits [B,2] (class 1: a match), code [B,C] of the episodic memory.
  */
 export function fuseGraph(config: ModelConfig): Graph {
@@ -59,8 +60,11 @@ export function fuseGraph(config: ModelConfig): Graph {
   const prefix = { x: b.input('text_prefix', ['B', 'T', channels]), lengths: b.input('lengths', ['B'], 'i32') }
   const fused = encodeFused(b, config, prefix, b.input('vision_tokens', ['B', 1 + patches(config), channels]))
   const pooled = poolFused(b, fused)
+  const features = config.matchSimilarity
+    ? { text: b.input('text_features', ['B', channels]), image: b.input('image_features', ['B', channels]) }
+    : null
   b.output('embeddings', fused.h)
-  b.output('match_logits', matchLogits(b, config, pooled))
+  b.output('match_logits', matchLogits(b, config, pooled, features))
   b.output('code', memoryCode(b, config, pooled))
   return b.graph
 }

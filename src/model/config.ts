@@ -42,6 +42,8 @@ export interface ModelConfig {
   textPool: 'first' | 'mean'
   /** What the image feature sees: the mean of all tokens, or 4 x 4 cells of patch tokens. */
   imagePool: 'mean' | 'grid'
+  /** Whether matching also reads the contrastive features, text times image by channel; the published head does not. */
+  matchSimilarity: boolean
   /** False: the float twin, every BitLinear an ordinary linear. */
   ternary: boolean
   /** Put before every caption. GPT-2 gives a first word another id than the same word later. */
@@ -106,6 +108,7 @@ const TINY: ModelConfig = {
   vision: VIT_TINY,
   textPool: 'first',
   imagePool: 'mean',
+  matchSimilarity: true,
   ternary: true,
   prefix: ' ',
 }

@@ -4,10 +4,13 @@
  */
 import type { Builder } from '../graph/builder.ts'
 import type { Value } from '../graph/graph.ts'
+import { add } from '../ops/add.ts'
 import { concat } from '../ops/concat.ts'
 import { meanRows } from '../ops/mean_rows.ts'
+import { multiply } from '../ops/multiply.ts'
 import { takeFirst } from '../ops/take_first.ts'
 import { tanh } from '../ops/tanh.ts'
+import { weightedSum } from '../ops/weighted_sum.ts'
 import type { ModelConfig } from './config.ts'
 import type { Fused } from './fusion.ts'
 import { linear, norm } from './layers.ts'
@@ -24,10 +27,20 @@ export function poolFused(b: Builder, { h, w }: Fused): Pooled {
   return { text: takeFirst(b, h), image: meanRows(b, w, null) }
 }
 
-/** Logits [B,2] of pairs; class 1 is a match. */
-export function matchLogits(b: Builder, { channels }: ModelConfig, { text, image }: Pooled): Value {
-  const pooled = (name: string, x: Value) => tanh(b, linear(b, `itm.${name}_pooler`, 'f32', x, channels))
-  return linear(b, 'itm.head', 'f32', concat(b, pooled('text', text), pooled('image', image)), 2)
+/** About 1/T of a trained contrast: products of unit vectors are that much smaller than what weights are made for. */
+const SIMILARITY_SCALE = 20
+
+/**
+ * Logits [B,2] of pairs; class 1 is a match. Given the contrastive features of the pairs [B,C] (`matchSimilarity`), a
+ * second linear reads text times image by channel, the sum of which is the similarity: the published head alone cannot
+ * form products.
+ */
+export function matchLogits(b: Builder, config: ModelConfig, { text, image }: Pooled, features: Pooled | null): Value {
+  const pooled = (name: string, x: Value) => tanh(b, linear(b, `itm.${name}_pooler`, 'f32', x, config.channels))
+  const logits = linear(b, 'itm.head', 'f32', concat(b, pooled('text', text), pooled('image', image)), 2)
+  if (!features) return logits
+  const similarity = linear(b, 'itm.similarity', 'f32', multiply(b, features.text, features.image), 2)
+  return add(b, logits, weightedSum(b, [similarity], [SIMILARITY_SCALE]))
 }
 
 /** Codes z [B,C] of pairs, as the memory stores them. */

@@ -94,13 +94,21 @@ export interface Objective {
   report: Map<string, Value>
 }
 
-/** The unimodal side of a batch: what fusion and decoder read, and the contrastive features [B,C]. */
+/** What encoders make of a batch: what fusion and decoder read, and the contrastive features [B,C]. */
+export interface Unimodal {
+  prefix: States
+  w: Value
+  textFeatures: Value
+  imageFeatures: Value
+}
+
+/** The unimodal side of a batch. */
 export function unimodal(
   b: Builder,
   config: ModelConfig,
   { ids, lengths, v }: Pick<Batch, 'ids' | 'lengths' | 'v'>,
   touched: Value | null = null,
-): { prefix: States; w: Value; textFeatures: Value; imageFeatures: Value } {
+): Unimodal {
   const prefix = encodePrefix(b, config, { x: embedText(b, config, ids, touched), lengths })
   const w = encodeImage(b, config, v)
   const textFeatures = features(b, textProjection(b, config, encodeText(b, config, prefix), lengths))
@@ -116,7 +124,8 @@ export function objective(
   touched: Value | null = null,
 ): Objective {
   const { weights } = options
-  const { prefix, w, textFeatures, imageFeatures } = unimodal(b, config, batch, touched)
+  const own = unimodal(b, config, batch, touched)
+  const { prefix, w, textFeatures, imageFeatures } = own
   const contrast = contrastLosses(b, textFeatures, imageFeatures, batch.concepts, {
     ...options,
     images: weights.imageContrast > 0,
@@ -130,7 +139,7 @@ export function objective(
 
   let fused: Fused | undefined
   if (weights.itm > 0) {
-    const matching = matchingLoss(b, config, batch, prefix, contrast)
+    const matching = matchingLoss(b, config, batch, own, contrast)
     losses.set('itm', matching.loss)
     report.set('match_logits', matching.logits)
     report.set('match_labels', matching.labels)
@@ -168,7 +177,7 @@ function matchingLoss(
   b: Builder,
   config: ModelConfig,
   { concepts, lengths, v, negatives }: Batch,
-  prefix: States,
+  { prefix, textFeatures, imageFeatures }: Unimodal,
   { t2i, i2t, logT }: ContrastLosses,
 ): { loss: Value; logits: Value; labels: Value; fused: Fused } {
   const drawn = (scores: Value, draws: Value, hardness: Value) =>
@@ -178,19 +187,24 @@ function matchingLoss(
     negatives.kind === 'drawn'
       ? matchingPairs(b, drawn(i2t, textRows, negatives.hardness), drawn(t2i, imageRows, negatives.hardness))
       : matchingPairs(b, textRows, imageRows)
-  let pool = { x: prefix.x, lengths, v }
+  let pool = { x: prefix.x, lengths, v, text: textFeatures, image: imageFeatures }
   if (negatives.kind === 'given' && negatives.extra) {
     const { extra } = negatives
-    const more = encodePrefix(b, config, { x: embedText(b, config, extra.ids, null), lengths: extra.lengths })
+    const more = unimodal(b, config, extra)
+    const appended = (x: Value, y: Value) => append(b, x, y, extra.rows)
     pool = {
-      x: append(b, prefix.x, more.x, extra.rows),
-      lengths: append(b, lengths, extra.lengths, extra.rows),
-      v: append(b, v, extra.v, extra.rows),
+      x: appended(pool.x, more.prefix.x),
+      lengths: appended(lengths, extra.lengths),
+      v: appended(v, extra.v),
+      text: appended(pool.text, more.textFeatures),
+      image: appended(pool.image, more.imageFeatures),
     }
   }
-  const text = { x: takeRows(b, pool.x, pairs.textRows), lengths: takeRows(b, pool.lengths, pairs.textRows) }
-  const fused = encodeFused(b, config, text, takeRows(b, pool.v, pairs.imageRows))
-  const logits = matchLogits(b, config, poolFused(b, fused))
+  const ofTexts = (x: Value) => takeRows(b, x, pairs.textRows)
+  const ofImages = (x: Value) => takeRows(b, x, pairs.imageRows)
+  const fused = encodeFused(b, config, { x: ofTexts(pool.x), lengths: ofTexts(pool.lengths) }, ofImages(pool.v))
+  const pairFeatures = config.matchSimilarity ? { text: ofTexts(pool.text), image: ofImages(pool.image) } : null
+  const logits = matchLogits(b, config, poolFused(b, fused), pairFeatures)
   return { loss: crossEntropy(b, logits, pairs.labels), logits, labels: pairs.labels, fused }
 }
 

@@ -31,6 +31,7 @@ import { matmulOp } from './matmul.ts'
 import { meanRowsOp } from './mean_rows.ts'
 import { memoryEpisodesOp } from './memory_episodes.ts'
 import { mulChannelsOp } from './mul_channels.ts'
+import { multiplyOp } from './multiply.ts'
 import { patchesOp } from './patches.ts'
 import { reluOp } from './relu.ts'
 import { reshapeOp } from './reshape.ts'
@@ -77,6 +78,7 @@ export const OPS: readonly Op[] = [
   meanRowsOp,
   memoryEpisodesOp,
   mulChannelsOp,
+  multiplyOp,
   patchesOp,
   quantizeRowsOp,
   reluOp,

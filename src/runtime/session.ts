@@ -192,14 +192,18 @@ export class Session {
   }
 
   /** A text with an image. Throws where the model was not trained to match. */
-  fuse({ prefix }: EncodedText, { tokens }: EncodedImage): FusedPair {
+  fuse(text: EncodedText, image: EncodedImage): FusedPair {
     requireThat(this.canFuse, 'match', 'must be asked of a model that was trained to match')
-    const T = prefix.length / this.manifest.channels
+    const T = text.prefix.length / this.manifest.channels
     const symbols = { B: 1, T }
     const io = (name: string) => this.executor.io('fuse', name, symbols) as Float32Array
-    io('text_prefix').set(prefix)
+    io('text_prefix').set(text.prefix)
     io('lengths').set([T])
-    io('vision_tokens').set(tokens)
+    io('vision_tokens').set(image.tokens)
+    if (this.executor.hasIo('fuse', 'text_features')) {
+      io('text_features').set(text.feature)
+      io('image_features').set(image.feature)
+    }
     this.executor.run('fuse', symbols)
     return { states: io('embeddings').slice(), logits: io('match_logits').slice(), code: io('code').slice() }
   }

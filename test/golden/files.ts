@@ -105,6 +105,7 @@ export function goldenModel(golden: Golden, ternary: boolean): GoldenModel {
     },
     textPool: c.text_pool ?? 'first',
     imagePool: c.image_pool ?? 'mean',
+    matchSimilarity: false,
     ternary: ternary && c.ternary,
     prefix: '',
   }

@@ -57,7 +57,7 @@ function forwardStates(b: Builder, { config, episode }: GoldenModel): Map<string
   trace('fused.text', fused.h)
   trace('fused.image', fused.w)
   const pooled = poolFused(b, fused)
-  trace('itm.logits', matchLogits(b, config, pooled))
+  trace('itm.logits', matchLogits(b, config, pooled, null))
   const code = memoryCode(b, config, pooled)
   const memory = memoryEpisodes(b, code, memoryPrior(b, config), episode)
   trace('memory.code', code)

@@ -58,11 +58,12 @@ export const RETRIEVAL: Partial<LossWeights> = { itm: 0, text: 0, memory: 0 }
 /** The bytes of its file, as a run with these losses leaves it (default: all parts); the same at every call. */
 export async function microModel(
   losses: Partial<LossWeights> = {},
-  options: Pick<ExportOptions, 'scope'> = {},
+  { matchSimilarity = true, ...options }: Pick<ExportOptions, 'scope'> & { matchSimilarity?: boolean } = {},
 ): Promise<Uint8Array> {
+  const model = { ...MICRO, matchSimilarity }
   const memory = new Builder('memory')
-  memoryPrior(memory, MICRO)
-  const graphs = [...inferenceGraphs(MICRO), memory.graph]
+  memoryPrior(memory, model)
+  const graphs = [...inferenceGraphs(model), memory.graph]
   const tensors = new Map<string, Tensor>([
     [KEPT, tensorOf(KEPT_IDS.kept)],
     ['itc.log_temperature', tensorOf(Float32Array.of(-2.5))],
@@ -88,7 +89,7 @@ export async function microModel(
   const metadata = {
     kind: 'checkpoint',
     config: JSON.stringify(config),
-    model: JSON.stringify(MICRO),
+    model: JSON.stringify(model),
     source: 'null',
     progress: JSON.stringify({ step: 0 }),
   }
