@@ -27,8 +27,11 @@ export function poolFused(b: Builder, { h, w }: Fused): Pooled {
   return { text: takeFirst(b, h), image: meanRows(b, w, null) }
 }
 
-/** About 1/T of a trained contrast: products of unit vectors are that much smaller than what weights are made for. */
-const SIMILARITY_SCALE = 20
+/**
+ * Products of unit vectors are small, and the logits of the contrast are 1/T, about 20, times their sum; Adam moves all
+ * weights alike. With a factor of 20 these had come half of the way after 700 steps.
+ */
+const SIMILARITY_SCALE = 100
 
 /**
  * Logits [B,2] of pairs; class 1 is a match. Given the contrastive features of the pairs [B,C] (`matchSimilarity`), a
