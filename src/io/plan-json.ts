@@ -96,14 +96,20 @@ export function requirePlan(value: unknown): asserts value is Plan {
 function isBuffer(buffer: PlanBuffer): boolean {
   if (!isRecord(buffer)) return false
   const { name, segment, dtype, shape, bytes, offset } = buffer
-  const isDim = (dim: Dim) => isText(dim) || isCount(dim)
   const known = (name === undefined || isText(name)) && SEGMENTS.includes(segment) && DTYPES.includes(dtype)
   return known && isList(shape, isDim) && isCount(bytes) && isCount(offset) && isCount(bytes + offset)
 }
 
+function isDim(dim: Dim): boolean {
+  return isText(dim) || isCount(dim)
+}
+
+function isArg(arg: Arg): boolean {
+  if (typeof arg !== 'object') return isText(arg) || isNumber(arg)
+  return arg !== null && isCount(arg.at) && isCount(arg.plus ?? 0)
+}
+
 function isCall(call: Call): boolean {
-  const isArg = (arg: Arg) =>
-    isText(arg) || isNumber(arg) || (isRecord(arg) && isCount(arg.at) && isCount(arg.plus ?? 0))
   return isRecord(call) && isText(call.k) && isList(call.a, isArg)
 }
 
