@@ -4,7 +4,7 @@
  * Lifetimes are derived from the calls, not taken from the planner, so that the two check each other. A plan does
  * not say which arguments a kernel writes: of reads before writes only those of a call's first input are found.
  */
-import type { Arg, Call, Isa, KernelEntry, Manifest, Plan, PlanBuffer, Segment } from '../abi.ts'
+import type { Arg, Call, Isa, KernelEntry, Manifest, Plan, PlanBuffer } from '../abi.ts'
 import { BUFFER_ALIGN, isInArena, packedBytes } from '../abi.ts'
 import { elementBytes } from '../base/dtype.ts'
 import { evaluate, type Symbols } from '../base/shape.ts'
@@ -44,15 +44,15 @@ export function verify(plan: Plan, manifest?: Manifest, arenaBytes = Infinity): 
     )
   }
   plan.buffers.forEach((buffer, i) => {
-    refuse(bufferFault(plan, buffer, arenaBytes), () => `${where}: buffer ${label(plan, i)}`)
+    const fault = bufferFault(plan, buffer, arenaBytes)
+    if (fault) refuse(fault, () => `${where}: buffer ${label(plan, i)}`)
   })
-  verifyNames(plan)
-  const live = verifyCalls(plan, manifest)
+  const live = verifyCalls(plan, verifyNames(plan), manifest)
   plan.buffers.forEach(({ segment, name }, i) => {
+    if (live.has(i)) return
     // What the host gives may be of use to gradients alone, and a state may be handed out through a view.
     const isGiven = segment !== 'scratch' && !(segment === 'io' && plan.outputs.includes(name!))
-    const touched = isGiven || live.has(i)
-    refuse(touched ? undefined : [`buffer ${label(plan, i)} must be touched by a call`], () => where)
+    requireThat(isGiven, where, `buffer ${label(plan, i)} must be touched by a call`)
   })
   verifyOverlaps(plan, live)
 }
@@ -73,40 +73,40 @@ function bufferFault({ symbols }: Plan, buffer: PlanBuffer, arenaBytes: number):
   return offset + bytes <= arenaBytes ? undefined : [`must end within the arena of ${arenaBytes} bytes`, offset + bytes]
 }
 
-function verifyNames(plan: Plan): void {
-  const where = `plan ${plan.name}`
-  const segments = new Map<string, Segment>()
-  for (const { name, segment } of plan.buffers) {
-    if (name === undefined) continue
-    requireThat(!segments.has(name), where, 'every name must stand for one buffer', name)
-    segments.set(name, segment)
+/** Checks names, inputs and outputs. Returns the buffers that have names, by name. */
+function verifyNames({ name: planName, buffers, inputs, outputs }: Plan): Map<string, number> {
+  const where = `plan ${planName}`
+  const named = new Map<string, number>()
+  buffers.forEach(({ name }, i) => {
+    if (name === undefined) return
+    if (named.has(name)) throw new RangeError(message(where, 'every name must stand for one buffer', name))
+    named.set(name, i)
+  })
+  const segmentOf = (name: string) => buffers[named.get(name) ?? -1]?.segment
+  for (const name of inputs) {
+    requireThat(segmentOf(name) === 'io', where, 'every input must be an io buffer', name)
   }
-  for (const name of plan.inputs) {
-    requireThat(segments.get(name) === 'io', where, 'every input must be an io buffer', name)
-  }
-  for (const name of plan.outputs) {
-    const isNamed = segments.has(name) && segments.get(name) !== 'scratch'
+  for (const name of outputs) {
+    const isNamed = named.has(name) && segmentOf(name) !== 'scratch'
     requireThat(isNamed, where, 'every output must be a named buffer', name)
   }
+  return named
 }
 
 /**
  * Checks the calls in one pass. Returns the spans of the buffers that live, by index, in the order in which they come to
  * life: inputs live from the start, outputs to the end.
  */
-function verifyCalls(plan: Plan, manifest?: Manifest): Map<number, Span> {
+function verifyCalls(plan: Plan, named: ReadonlyMap<string, number>, manifest?: Manifest): Map<number, Span> {
   const entries = manifest && entriesOf(manifest, plan.deterministic)
   const live = new Map<number, Span>()
-  const isPort = (names: readonly string[], { segment, name }: PlanBuffer) => segment === 'io' && names.includes(name!)
-  plan.buffers.forEach((buffer, i) => {
-    if (isPort(plan.inputs, buffer)) live.set(i, { from: 0, to: -1 })
-  })
+  for (const name of plan.inputs) live.set(named.get(name)!, { from: 0, to: -1 })
   plan.calls.forEach((call, step) => {
     const fault =
       argsFault(plan, call) ??
       (entries && callFault(call, entries.get(call.k), manifest.isa)) ??
       firstInputFault(plan, call, live)
-    refuse(fault, () => `plan ${plan.name}: call ${step} ${call.k}`)
+    if (fault) refuse(fault, () => `plan ${plan.name}: call ${step} ${call.k}`)
     for (const arg of call.a) {
       if (typeof arg !== 'object') continue
       const span = live.get(arg.at)
@@ -114,10 +114,11 @@ function verifyCalls(plan: Plan, manifest?: Manifest): Map<number, Span> {
       else live.set(arg.at, { from: step, to: step })
     }
   })
-  plan.buffers.forEach((buffer, i) => {
-    const span = live.get(i)
-    if (span && isPort(plan.outputs, buffer)) span.to = plan.calls.length
-  })
+  for (const name of plan.outputs) {
+    const at = named.get(name)!
+    const span = live.get(at)
+    if (span && plan.buffers[at].segment === 'io') span.to = plan.calls.length
+  }
   return live
 }
 
@@ -188,13 +189,15 @@ function verifyOverlaps(plan: Plan, live: ReadonlyMap<number, Span>): void {
   for (const [i, { from, to }] of live) {
     const { bytes, offset } = plan.buffers[i]
     if (!isInArena(plan.buffers[i]) || bytes === 0 || from > to) continue
-    open = open.filter((j) => live.get(j)!.to >= from)
+    const still = [i]
     for (const j of open) {
+      if (live.get(j)!.to < from) continue
+      still.push(j)
       const other = plan.buffers[j]
       if (offset + bytes <= other.offset || other.offset + other.bytes <= offset) continue
       const must = `${label(plan, i)} and ${label(plan, j)} must not overlap: both live at call ${from}`
       throw new RangeError(message(`plan ${plan.name}`, must))
     }
-    open.push(i)
+    open = still
   }
 }
