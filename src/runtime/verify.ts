@@ -4,16 +4,18 @@
  * Lifetimes are derived from the calls, not taken from the planner, so that the two check each other. A plan does
  * not say which arguments a kernel writes: of reads before writes only those of a call's first input are found.
  */
-import type { Arg, Call, Isa, KernelEntry, Manifest, Plan, PlanBuffer } from '../abi.ts'
+import type { Arg, Call, KernelEntry, Manifest, Plan, PlanBuffer } from '../abi.ts'
 import { BUFFER_ALIGN, isInArena, packedBytes } from '../abi.ts'
 import { elementBytes } from '../base/dtype.ts'
 import { evaluate, type Symbols } from '../base/shape.ts'
 import { message, refuse, requireThat, type Fault } from '../base/errors.ts'
 
-/** First and last call that touches a buffer; an input that none touches: from 0 to -1. */
-interface Span {
-  from: number
-  to: number
+/** When buffers live, by index: the first and the last call that touches them; -1: none. */
+interface Lives {
+  from: Int32Array
+  to: Int32Array
+  /** Buffers in the order in which they come to life. */
+  order: number[]
 }
 
 /** Bytes that the shape of a buffer needs at the largest symbols. */
@@ -49,7 +51,7 @@ export function verify(plan: Plan, manifest?: Manifest, arenaBytes = Infinity): 
   })
   const live = verifyCalls(plan, verifyNames(plan), manifest)
   plan.buffers.forEach(({ segment, name }, i) => {
-    if (live.has(i)) return
+    if (live.from[i] >= 0) return
     // What the host gives may be of use to gradients alone, and a state may be handed out through a view.
     const isGiven = segment !== 'scratch' && !(segment === 'io' && plan.outputs.includes(name!))
     requireThat(isGiven, where, `buffer ${label(plan, i)} must be touched by a call`)
@@ -93,31 +95,33 @@ function verifyNames({ name: planName, buffers, inputs, outputs }: Plan): Map<st
   return named
 }
 
-/**
- * Checks the calls in one pass. Returns the spans of the buffers that live, by index, in the order in which they come to
- * life: inputs live from the start, outputs to the end.
- */
-function verifyCalls(plan: Plan, named: ReadonlyMap<string, number>, manifest?: Manifest): Map<number, Span> {
+/** Checks the calls in one pass. Of what lives, inputs do from the start and outputs to the end. */
+function verifyCalls(plan: Plan, named: ReadonlyMap<string, number>, manifest?: Manifest): Lives {
   const entries = manifest && entriesOf(manifest, plan.deterministic)
-  const live = new Map<number, Span>()
-  for (const name of plan.inputs) live.set(named.get(name)!, { from: 0, to: -1 })
+  const none = () => new Int32Array(plan.buffers.length).fill(-1)
+  const live: Lives = { from: none(), to: none(), order: [] }
+  const begin = (i: number, step: number) => {
+    if (live.from[i] >= 0) return
+    live.from[i] = step
+    live.order.push(i)
+  }
+  for (const name of plan.inputs) begin(named.get(name)!, 0)
   plan.calls.forEach((call, step) => {
-    const fault =
-      argsFault(plan, call) ??
-      (entries && callFault(call, entries.get(call.k), manifest.isa)) ??
-      firstInputFault(plan, call, live)
+    const entry = entries?.get(call.k)
+    const isUnknown = entries && !entry
+    const fault: Fault = isUnknown
+      ? [`must be a kernel of the ${manifest.isa} module`]
+      : callFault(plan, call, entry?.params, live)
     if (fault) refuse(fault, () => `plan ${plan.name}: call ${step} ${call.k}`)
     for (const arg of call.a) {
       if (typeof arg !== 'object') continue
-      const span = live.get(arg.at)
-      if (span) span.to = step
-      else live.set(arg.at, { from: step, to: step })
+      begin(arg.at, step)
+      live.to[arg.at] = step
     }
   })
   for (const name of plan.outputs) {
-    const at = named.get(name)!
-    const span = live.get(at)
-    if (span && plan.buffers[at].segment === 'io') span.to = plan.calls.length
+    const i = named.get(name)!
+    if (live.from[i] >= 0 && plan.buffers[i].segment === 'io') live.to[i] = plan.calls.length
   }
   return live
 }
@@ -131,12 +135,20 @@ function entriesOf({ kernels }: Manifest, deterministic: boolean): Map<string, K
   return entries
 }
 
-function argsFault(plan: Plan, { a: args }: Call): Fault {
+/** `params` are those of the kernel, if it is known; `live` tells of the calls before. */
+function callFault(plan: Plan, { a: args }: Call, params: KernelEntry['params'] | undefined, live: Lives): Fault {
+  if (params && args.length !== params.length) return [`must have ${params.length} arguments`, args.length]
+  let first = -1
+  let addresses = 0
   for (let i = 0; i < args.length; i++) {
-    const fault = argFault(plan, args[i])
+    const arg = args[i]
+    const fault = argFault(plan, arg) ?? (params && kindFault(params[i], arg))
     if (fault) return [`argument ${i}: ${fault[0]}`, fault[1]]
+    if (typeof arg === 'object' && addresses++ === 0) first = arg.at
   }
-  return undefined
+  // Inputs come first in the arguments of a kernel; only those that fill memory have a single buffer and no input.
+  if (addresses < 2 || plan.buffers[first].segment !== 'scratch' || live.from[first] >= 0) return undefined
+  return [`must not read ${label(plan, first)} before a call has written it`]
 }
 
 function argFault({ buffers, symbols }: Plan, arg: Arg): Fault {
@@ -152,50 +164,29 @@ function argFault({ buffers, symbols }: Plan, arg: Arg): Fault {
   return within ? undefined : [`must lie at whole words within ${bytes} bytes`, plus]
 }
 
-function callFault({ a: args }: Call, entry: KernelEntry | undefined, isa: Isa): Fault {
-  if (!entry) return [`must be a kernel of the ${isa} module`]
-  const { params } = entry
-  if (args.length !== params.length) return [`must have ${params.length} arguments`, args.length]
-  for (let i = 0; i < params.length; i++) {
-    const { 0: name, 1: type } = params[i]
-    const arg = args[i]
-    if (name.endsWith('At')) {
-      if (typeof arg !== 'object' && arg !== 0) return [`${name} must be a buffer or 0`, arg]
-    } else if (typeof arg === 'number') {
-      if (type === 'i32' && !Number.isInteger(arg)) return [`${name} must be a whole number`, arg]
-    } else if (typeof arg !== 'string' || type !== 'i32') return [`${name} must be a number: it is ${type}`, arg]
+function kindFault({ 0: name, 1: type }: KernelEntry['params'][number], arg: Arg): Fault {
+  if (name.endsWith('At')) {
+    return typeof arg === 'object' || arg === 0 ? undefined : [`${name} must be a buffer or 0`, arg]
   }
-  return undefined
-}
-
-/**
- * Inputs come first in the arguments of a kernel; only those that fill memory have a single buffer and no input. `live`
- * are the buffers of the calls before.
- */
-function firstInputFault(plan: Plan, { a: args }: Call, live: ReadonlyMap<number, Span>): Fault {
-  let first = -1
-  let addresses = 0
-  for (const arg of args) {
-    if (typeof arg !== 'object') continue
-    if (addresses++ === 0) first = arg.at
+  if (typeof arg === 'number') {
+    return type === 'f32' || Number.isInteger(arg) ? undefined : [`${name} must be a whole number`, arg]
   }
-  if (addresses < 2 || plan.buffers[first].segment !== 'scratch' || live.has(first)) return undefined
-  return [`must not read ${label(plan, first)} before a call has written it`]
+  return typeof arg === 'string' && type === 'i32' ? undefined : [`${name} must be a number: it is ${type}`, arg]
 }
 
 /** Each buffer of the arena is compared with those that live when it comes to life: few, at any time. */
-function verifyOverlaps(plan: Plan, live: ReadonlyMap<number, Span>): void {
+function verifyOverlaps(plan: Plan, { from, to, order }: Lives): void {
   let open: number[] = []
-  for (const [i, { from, to }] of live) {
+  for (const i of order) {
     const { bytes, offset } = plan.buffers[i]
-    if (!isInArena(plan.buffers[i]) || bytes === 0 || from > to) continue
+    if (!isInArena(plan.buffers[i]) || bytes === 0 || from[i] > to[i]) continue
     const still = [i]
     for (const j of open) {
-      if (live.get(j)!.to < from) continue
+      if (to[j] < from[i]) continue
       still.push(j)
       const other = plan.buffers[j]
       if (offset + bytes <= other.offset || other.offset + other.bytes <= offset) continue
-      const must = `${label(plan, i)} and ${label(plan, j)} must not overlap: both live at call ${from}`
+      const must = `${label(plan, i)} and ${label(plan, j)} must not overlap: both live at call ${from[i]}`
       throw new RangeError(message(`plan ${plan.name}`, must))
     }
     open = still
