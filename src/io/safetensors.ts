@@ -75,6 +75,8 @@ interface EntryJson {
   data_offsets: number[]
 }
 
+const KEYS: readonly string[] = ['dtype', 'shape', 'data_offsets'] satisfies (keyof EntryJson)[]
+
 /** A tensor around an array, the dtype taken from its kind; 16-bit codes count as F16 and bytes as U8. */
 export function tensorOf(data: TypedArray, shape: number[] = [data.length]): Tensor {
   const kinds: SafetensorsDtype[] = ['F32', 'F64', 'I32', 'I8', 'U8', 'F16', 'I64', 'U64', 'U32', 'I16']
@@ -176,6 +178,7 @@ function parseHeader(header: Uint8Array): { entries: Entry[]; metadata: Record<s
   requireThat(allText, 'safetensors', '__metadata__ must map strings to strings', metadata)
   const entries: Entry[] = []
   for (const name of Object.keys(parsed)) if (name !== '__metadata__') entries.push(parseEntry(name, parsed[name]))
+  // Behind the checks of all parts: what is deeply nested is none of a header.
   requireUniqueKeys(text, parsed)
   return { entries, metadata: metadata as Record<string, string> }
 }
@@ -193,14 +196,14 @@ function parseEntry(name: string, entry: unknown): Entry {
 function entryFault(entry: unknown): Fault {
   if (!isObject(entry)) return ['must be an object', entry]
   const { dtype, shape, data_offsets: offsets } = entry
-  const others = () => Object.keys(entry).filter((key) => !['dtype', 'shape', 'data_offsets'].includes(key))
-  if (Object.keys(entry).length > 3) return ['must not have other keys', others()]
+  const keys = Object.keys(entry)
+  if (keys.length > KEYS.length) return ['must not have other keys', keys.filter((key) => !KEYS.includes(key))]
   if (typeof dtype !== 'string' || !Object.hasOwn(ARRAYS, dtype)) return ['dtype must be known', dtype]
   if (!isSizes(shape)) return ['shape must be a list of whole numbers', shape]
   if (!isSizes(offsets) || offsets.length !== 2) return ['data_offsets must be two whole numbers', offsets]
-  let bytes = ARRAYS[dtype as SafetensorsDtype].BYTES_PER_ELEMENT
-  for (const dim of shape) {
-    bytes *= dim
+  let bytes = 1
+  for (const factor of [...shape, ARRAYS[dtype as SafetensorsDtype].BYTES_PER_ELEMENT]) {
+    bytes *= factor
     if (!Number.isSafeInteger(bytes)) return ['the size of its shape must not overflow', shape]
   }
   const spans = offsets[1] - offsets[0] === bytes
