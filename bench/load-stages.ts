@@ -23,7 +23,7 @@ const PREPROCESSING = ['resize_bilinear__u8', 'normalize_pixels__u8']
 
 /** Calls `lap` with the name of each step behind it. */
 export async function loadInStages(task: LoadTask, picture: Pixels, lap: (name: string) => void): Promise<void> {
-  const bytes = new Uint8Array(await readFile(task.model))
+  const bytes: Uint8Array = await readFile(task.model)
   lap('read the file')
   const file = readModelFile(bytes)
   const plans = int8Plans(file)

@@ -60,7 +60,10 @@ async function build(isa: Isa, answers?: KnownAnswer[]): Promise<KnownAnswer[]> 
   writeFileSync(join(folder, 'kernels.wasm'), wasm)
   writeFileSync(join(folder, 'manifest.json'), text)
   const base64 = Buffer.from(wasm).toString('base64')
-  writeFileSync(join(ROOT, 'build', `kernels-${isa}.js`), `export default { wasm: '${base64}', manifest: ${text} }\n`)
+  // Engines read JSON faster than they read the same as a literal.
+  const manifestText = `JSON.parse('${text.replace(/[\\']/g, '\\$&')}')`
+  const script = `export default { wasm: '${base64}', manifest: ${manifestText} }\n`
+  writeFileSync(join(ROOT, 'build', `kernels-${isa}.js`), script)
   const [wasmGzip, manifestGzip] = [gzipSync(wasm).length, gzipSync(text).length]
   console.log(
     `${isa}: ${kernels.length} kernels, ${wasm.length} bytes, ${wasmGzip} gzip, manifest ${manifestGzip} gzip`,

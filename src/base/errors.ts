@@ -13,6 +13,14 @@ export function requireKind(ok: boolean, where: string, must: string, got?: unkn
   if (!ok) throw new TypeError(message(where, must, got))
 }
 
+/** What must hold and does not, with what was seen. */
+export type Fault = [must: string, got?: unknown] | undefined
+
+/** Throws a RangeError for a fault. For checks of thousands of parts: no text is made of those that are in order. */
+export function refuse(fault: Fault, where: () => string): void {
+  if (fault) throw new RangeError(message(where(), ...fault))
+}
+
 /** The text of an error: `where: must`, followed by what was seen, shortened. */
 export function message(where: string, must: string, got?: unknown): string {
   return got === undefined ? `${where}: ${must}` : `${where}: ${must}, got ${show(got)}`

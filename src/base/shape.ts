@@ -56,6 +56,7 @@ export function divide(dim: Dim, by: Dim): Dim {
 
 /** The number that a dimension stands for. */
 export function evaluate(dim: Dim, symbols: Symbols): number {
+  if (typeof dim === 'number') return dim
   const m = parse(dim)
   let product = m.coefficient
   for (const symbol of m.symbols) {

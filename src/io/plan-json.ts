@@ -96,25 +96,43 @@ export function requirePlan(value: unknown): asserts value is Plan {
 function isBuffer(buffer: PlanBuffer): boolean {
   if (!isRecord(buffer)) return false
   const { name, segment, dtype, shape, bytes, offset } = buffer
-  const isDim = (dim: Dim) => isText(dim) || isCount(dim)
   const known = (name === undefined || isText(name)) && SEGMENTS.includes(segment) && DTYPES.includes(dtype)
   return known && isList(shape, isDim) && isCount(bytes) && isCount(offset) && isCount(bytes + offset)
 }
 
+function isDim(dim: Dim): boolean {
+  return isText(dim) || isCount(dim)
+}
+
+function isArg(arg: Arg): boolean {
+  if (typeof arg !== 'object') return isText(arg) || isNumber(arg)
+  return arg !== null && isCount(arg.at) && isCount(arg.plus ?? 0)
+}
+
 function isCall(call: Call): boolean {
-  const isArg = (arg: Arg) =>
-    isText(arg) || isNumber(arg) || (isRecord(arg) && isCount(arg.at) && isCount(arg.plus ?? 0))
   return isRecord(call) && isText(call.k) && isList(call.a, isArg)
+}
+
+type Named = ReadonlyMap<string, PlanBuffer>
+
+/** Buffers by name; of two that share one, which the check of the plan refuses, the first. */
+function namedBuffers({ buffers }: Plan): Named {
+  const named = new Map<string, PlanBuffer>()
+  for (const buffer of buffers) {
+    if (buffer.name !== undefined && !named.has(buffer.name)) named.set(buffer.name, buffer)
+  }
+  return named
 }
 
 /** Throws a RangeError unless every entry point is there, and takes and gives what the manifest says. */
 export function requireEntryPoints(plans: readonly Plan[], manifest: ModelManifest): void {
+  const named = new Map(plans.map((plan) => [plan, namedBuffers(plan)]))
   for (const [planName, name, dtype, shapeOf] of PORTS) {
     const where = `model file: plan ${planName}`
     const plan = plans.find((one) => one.name === planName)
     if (!plan && OPTIONAL.includes(planName)) continue
     requireThat(plan !== undefined, where, 'must be there')
-    const buffer = plan.buffers.find((one) => one.name === name)
+    const buffer = named.get(plan)!.get(name)
     const fits = buffer?.segment === 'io' && buffer.dtype === dtype && `${buffer.shape}` === `${shapeOf(manifest)}`
     requireThat(fits, where, `${name} must be ${dtype} [${shapeOf(manifest)}]`, buffer?.shape ?? null)
     if (buffer.shape.includes('T')) {
@@ -122,19 +140,21 @@ export function requireEntryPoints(plans: readonly Plan[], manifest: ModelManife
       requireThat(plan.symbols.T === maxLength, where, `must take texts of ${maxLength} ids`, plan.symbols.T ?? null)
     }
   }
-  requireLinks(plans)
+  requireLinks(named)
   const names = plans.map(({ name }) => name)
   requireThat(new Set(names).size === names.length, 'model file', 'must have every plan once', names)
 }
 
 /** What one plan takes and another gives by the same name has one shape: the host carries it over as it is. */
-function requireLinks(plans: readonly Plan[]): void {
+function requireLinks(plans: ReadonlyMap<Plan, Named>): void {
   const given = new Map<string, PlanBuffer>()
-  const ports = (plan: Plan, names: readonly string[]) =>
-    plan.buffers.filter(({ segment, name }) => segment === 'io' && names.includes(name!))
-  for (const plan of plans) for (const buffer of ports(plan, plan.outputs)) given.set(buffer.name!, buffer)
-  for (const plan of plans) {
-    for (const { name, dtype, shape } of ports(plan, plan.inputs)) {
+  const ports = (named: Named, names: readonly string[]) =>
+    names.flatMap((name) => named.get(name) ?? []).filter(({ segment }) => segment === 'io')
+  for (const [{ outputs }, named] of plans) {
+    for (const buffer of ports(named, outputs)) given.set(buffer.name!, buffer)
+  }
+  for (const [plan, named] of plans) {
+    for (const { name, dtype, shape } of ports(named, plan.inputs)) {
       const source = given.get(name!)
       const fits = !source || (source.dtype === dtype && `${source.shape}` === `${shape}`)
       requireThat(fits, `model file: plan ${plan.name}`, `${name} must be ${source?.dtype} [${source?.shape}]`, shape)

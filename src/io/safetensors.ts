@@ -4,7 +4,7 @@
  * writes a strict subset of our own (`sealSafetensors`), which `{ strict: true }` asks for. Runs anywhere: no Node.
  * Reading is zero-copy where the data is aligned, so tensors share memory with the bytes that they were read from.
  */
-import { errorText, requireKind, requireThat } from '../base/errors.ts'
+import { errorText, refuse, requireKind, requireThat, type Fault } from '../base/errors.ts'
 import { sha256 } from './digest.ts'
 import { requireUniqueKeys } from './json-keys.ts'
 
@@ -67,6 +67,15 @@ interface Entry {
   begin: number
   end: number
 }
+
+/** An entry of the header that has been checked. */
+interface EntryJson {
+  dtype: SafetensorsDtype
+  shape: number[]
+  data_offsets: number[]
+}
+
+const KEYS: readonly string[] = ['dtype', 'shape', 'data_offsets'] satisfies (keyof EntryJson)[]
 
 /** A tensor around an array, the dtype taken from its kind; 16-bit codes count as F16 and bytes as U8. */
 export function tensorOf(data: TypedArray, shape: number[] = [data.length]): Tensor {
@@ -164,29 +173,41 @@ function parseHeader(header: Uint8Array): { entries: Entry[]; metadata: Record<s
     throw new RangeError(`safetensors: the header must be JSON in UTF-8: ${errorText(error)}`)
   }
   requireThat(isObject(parsed) && text[0] === '{', 'safetensors', 'the header must be an object')
-  requireUniqueKeys(text)
-  const { __metadata__: metadata = {}, ...rest } = parsed
+  const { __metadata__: metadata = {} } = parsed
   const allText = isObject(metadata) && Object.values(metadata).every((value) => typeof value === 'string')
   requireThat(allText, 'safetensors', '__metadata__ must map strings to strings', metadata)
-  const entries = Object.entries(rest).map(([name, entry]) => parseEntry(name, entry))
+  const entries: Entry[] = []
+  for (const name of Object.keys(parsed)) if (name !== '__metadata__') entries.push(parseEntry(name, parsed[name]))
+  // Behind the checks of all parts: what is deeply nested is none of a header.
+  requireUniqueKeys(text, parsed)
   return { entries, metadata: metadata as Record<string, string> }
 }
 
+function label(name: string): string {
+  return `safetensors tensor ${JSON.stringify(name.slice(0, 80))}`
+}
+
 function parseEntry(name: string, entry: unknown): Entry {
-  const where = `safetensors tensor ${JSON.stringify(name.slice(0, 80))}`
-  requireThat(isObject(entry), where, 'must be an object', entry)
-  const { dtype, shape, data_offsets: offsets, ...unknown } = entry
-  requireThat(Object.keys(unknown).length === 0, where, 'must not have other keys', Object.keys(unknown))
-  requireThat(typeof dtype === 'string' && Object.hasOwn(ARRAYS, dtype), where, 'dtype must be known', dtype)
-  requireThat(isSizes(shape), where, 'shape must be a list of whole numbers', shape)
-  requireThat(isSizes(offsets) && offsets.length === 2, where, 'data_offsets must be two whole numbers', offsets)
-  const [begin, end] = offsets
-  const bytes = [...shape, ARRAYS[dtype as SafetensorsDtype].BYTES_PER_ELEMENT].reduce((product, dim) => {
-    requireThat(Number.isSafeInteger(product * dim), where, 'the size of its shape must not overflow', shape)
-    return product * dim
-  }, 1)
-  requireThat(end - begin === bytes, where, `data_offsets must span the ${bytes} bytes of its shape`, offsets)
-  return { name, dtype: dtype as SafetensorsDtype, shape, begin, end }
+  refuse(entryFault(entry), () => label(name))
+  const { dtype, shape, data_offsets: offsets } = entry as EntryJson
+  return { name, dtype, shape, begin: offsets[0], end: offsets[1] }
+}
+
+function entryFault(entry: unknown): Fault {
+  if (!isObject(entry)) return ['must be an object', entry]
+  const { dtype, shape, data_offsets: offsets } = entry
+  const keys = Object.keys(entry)
+  if (keys.length > KEYS.length) return ['must not have other keys', keys.filter((key) => !KEYS.includes(key))]
+  if (typeof dtype !== 'string' || !Object.hasOwn(ARRAYS, dtype)) return ['dtype must be known', dtype]
+  if (!isSizes(shape)) return ['shape must be a list of whole numbers', shape]
+  if (!isSizes(offsets) || offsets.length !== 2) return ['data_offsets must be two whole numbers', offsets]
+  let bytes = 1
+  for (const factor of [...shape, ARRAYS[dtype as SafetensorsDtype].BYTES_PER_ELEMENT]) {
+    bytes *= factor
+    if (!Number.isSafeInteger(bytes)) return ['the size of its shape must not overflow', shape]
+  }
+  const spans = offsets[1] - offsets[0] === bytes
+  return spans ? undefined : [`data_offsets must span the ${bytes} bytes of its shape`, offsets]
 }
 
 /** Sorts by place; every byte of the data must belong to exactly one tensor. */
@@ -194,8 +215,8 @@ function checkContiguous(entries: Entry[], dataBytes: number): void {
   entries.sort((a, b) => a.begin - b.begin || a.end - b.end)
   let next = 0
   for (const { name, begin, end } of entries) {
-    const where = `safetensors tensor ${JSON.stringify(name.slice(0, 80))}`
-    requireThat(begin === next, where, `its data must begin at ${next}, without gap or overlap`, begin)
+    const fits = begin === next
+    refuse(fits ? undefined : [`its data must begin at ${next}, without gap or overlap`, begin], () => label(name))
     next = end
   }
   requireThat(next === dataBytes, 'safetensors', `the data must have ${next} bytes`, dataBytes)

@@ -1,6 +1,6 @@
 /**
  * IEEE 754 binary16, as raw 16 bits: 1 sign, 5 exponent (bias 15), 10 fraction bits. Storage only, nothing computes in
- * it. Engines have no Float16Array yet on the oldest Node that is supported.
+ * it. Engines have no Float16Array yet on the oldest Node that is supported; where they do, it reads them.
  */
 import { roundEven } from '../base/math.ts'
 
@@ -30,8 +30,13 @@ function magnitude(bits: number, size: number): number {
   return ((exponent + 15) << 10) + roundEven((bits & 0x7fffff) / 2 ** 13)
 }
 
+/** Of engines that have it: the loop below takes 2 ms for the 35,000 halves of the shipped model. */
+type Float16ArrayConstructor = new (buffer: ArrayBufferLike, offset: number, length: number) => ArrayLike<number>
+const { Float16Array } = globalThis as { Float16Array?: Float16ArrayConstructor }
+
 /** The values, exactly. A plain loop, since this runs before any engine optimises it. */
 export function decodeHalf(codes: Uint16Array): Float32Array {
+  if (Float16Array) return new Float32Array(new Float16Array(codes.buffer, codes.byteOffset, codes.length))
   const values = new Float32Array(codes.length)
   for (let i = 0; i < codes.length; i++) {
     const code = codes[i]

@@ -35,14 +35,18 @@ function keptAsCodes({ plans, tensors }: ModelFile): Set<string> {
   }
   for (const plan of plans) {
     for (const name of plan.outputs) kept.delete(name)
-    for (const { name = '', bytes } of plan.buffers) {
-      const shape = tensors.get(name)?.shape
+    const weights = new Map<number, string>()
+    plan.buffers.forEach(({ name = '', segment, dtype, bytes }, i) => {
+      if (!kept.has(name)) return
+      const { shape } = tensors.get(name)!
       // A weight of another size is left to the check of sizes.
-      if (shape && bytes !== 4 * shape[0] * shape[1]) kept.delete(name)
-    }
+      if (bytes !== 4 * shape[0] * shape[1]) kept.delete(name)
+      else if (segment === 'weight' && dtype === 'f32') weights.set(i, name)
+    })
     for (const call of plan.calls) {
       call.a.forEach((arg, i) => {
-        const name = weightOf(plan, arg)
+        if (typeof arg !== 'object') return
+        const name = weights.get(arg.at)
         if (name !== undefined && !takesCodes(call, arg, i)) kept.delete(name)
       })
     }

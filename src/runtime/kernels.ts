@@ -32,15 +32,19 @@ export class Kernels {
   /** Of each family that had a choice. */
   readonly trials: Trial[] = []
   private readonly exports: WebAssembly.Exports
-  /** In order of preference. */
-  private serving: KernelEntry[]
+  /** By family, in order of preference. */
+  private readonly serving = new Map<string, KernelEntry[]>()
 
   constructor(manifest: Manifest, instance: WebAssembly.Instance, maxMemory = MAX_BYTES, team?: Team) {
     this.manifest = manifest
     this.team = team
     this.maxMemory = Math.min(maxMemory, MAX_BYTES)
     this.exports = instance.exports
-    this.serving = [...manifest.kernels]
+    for (const entry of manifest.kernels) {
+      const family = this.serving.get(entry.family)
+      if (family) family.push(entry)
+      else this.serving.set(entry.family, [entry])
+    }
     this.memory = instance.exports.memory as WebAssembly.Memory
   }
 
@@ -51,27 +55,33 @@ export class Kernels {
 
   /** The kernel that serves a family: of those that the plan allows, the first in order of preference. */
   entry(family: string, deterministic: boolean): KernelEntry {
-    const found = this.serving.find((k) => k.family === family && (k.deterministic || !deterministic))
+    const found = this.serving.get(family)?.find((one) => one.deterministic || !deterministic)
     requireThat(found !== undefined, `kernels ${this.manifest.isa}`, `must have a kernel of family ${family}`)
     return found
   }
 
   /** Kernels of a family that give the same bits, the one that serves first. */
   variants(family: string): KernelEntry[] {
-    return this.serving.filter((k) => k.family === family && k.deterministic)
+    return this.serving.get(family)?.filter(({ deterministic }) => deterministic) ?? []
   }
 
   /** Lets a kernel serve no more. */
   strikeOut(entry: KernelEntry, reason: string): void {
-    this.serving = this.serving.filter((one) => one !== entry)
+    this.serve(entry.family, (family) => family.filter((one) => one !== entry))
     this.struckOut.set(entry.name, reason)
   }
 
   /** Lets one of the `variants` of a family serve it. */
   prefer(entry: KernelEntry): void {
-    const others = this.serving.filter((one) => one !== entry)
-    const at = others.findIndex((one) => one.family === entry.family && one.deterministic)
-    if (at >= 0) this.serving = [...others.slice(0, at), entry, ...others.slice(at)]
+    this.serve(entry.family, (family) => {
+      const others = family.filter((one) => one !== entry)
+      const at = others.findIndex(({ deterministic }) => deterministic)
+      return at < 0 ? family : [...others.slice(0, at), entry, ...others.slice(at)]
+    })
+  }
+
+  private serve(family: string, change: (serving: KernelEntry[]) => KernelEntry[]): void {
+    this.serving.set(family, change(this.serving.get(family)!))
   }
 
   function(entry: KernelEntry): KernelFunction {

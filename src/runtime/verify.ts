@@ -4,43 +4,27 @@
  * Lifetimes are derived from the calls, not taken from the planner, so that the two check each other. A plan does
  * not say which arguments a kernel writes: of reads before writes only those of a call's first input are found.
  */
-import type { Arg, Call, Manifest, Plan, PlanBuffer } from '../abi.ts'
+import type { Arg, Call, KernelEntry, Manifest, Plan, PlanBuffer } from '../abi.ts'
 import { BUFFER_ALIGN, isInArena, packedBytes } from '../abi.ts'
 import { elementBytes } from '../base/dtype.ts'
 import { evaluate, type Symbols } from '../base/shape.ts'
-import { message, requireThat } from '../base/errors.ts'
+import { message, refuse, requireThat, type Fault } from '../base/errors.ts'
 
-/** First and last call that touches a buffer; untouched: from > to. */
-interface Span {
-  from: number
-  to: number
-}
-
-/** Span of every buffer over the calls; inputs live from the start, outputs to the end. */
-function spans(plan: Plan): Span[] {
-  const spans = plan.buffers.map((): Span => ({ from: Infinity, to: -1 }))
-  plan.calls.forEach((call, step) => {
-    for (const arg of call.a) {
-      if (typeof arg !== 'object') continue
-      const span = spans[arg.at]
-      span.from = Math.min(span.from, step)
-      span.to = Math.max(span.to, step)
-    }
-  })
-  plan.buffers.forEach((buffer, i) => {
-    if (buffer.segment !== 'io') return
-    if (plan.inputs.includes(buffer.name!)) spans[i].from = 0
-    if (plan.outputs.includes(buffer.name!)) spans[i].to = plan.calls.length
-  })
-  return spans
+/** When buffers live, by index: the first and the last call that touches them; -1: none. */
+interface Lives {
+  from: Int32Array
+  to: Int32Array
+  /** Buffers in the order in which they come to life. */
+  order: number[]
 }
 
 /** Bytes that the shape of a buffer needs at the largest symbols. */
 function neededBytes({ dtype, shape }: PlanBuffer, symbols: Symbols): number {
-  const sizes = shape.map((dim) => evaluate(dim, symbols))
-  const product = (list: number[]) => list.reduce((total, n) => total * n, 1)
-  if (dtype === 't2') return packedBytes(product(sizes.slice(0, -1)), sizes.at(-1) ?? 1)
-  return product(sizes) * elementBytes(dtype)
+  const last = shape.length - 1
+  let rows = 1
+  for (let i = 0; i < last; i++) rows *= evaluate(shape[i], symbols)
+  const columns = last < 0 ? 1 : evaluate(shape[last], symbols)
+  return dtype === 't2' ? packedBytes(rows, columns) : rows * columns * elementBytes(dtype)
 }
 
 /**
@@ -61,124 +45,150 @@ export function verify(plan: Plan, manifest?: Manifest, arenaBytes = Infinity): 
       max,
     )
   }
-  plan.buffers.forEach((buffer, i) => verifyBuffer(plan, buffer, i, arenaBytes))
-  verifyNames(plan)
-  plan.calls.forEach((call, step) => {
-    call.a.forEach((arg, i) => check(argFault(plan, arg), () => `${where}: call ${step} ${call.k}: argument ${i}`))
-    if (manifest) check(callFault(plan, call, manifest), () => `${where}: call ${step} ${call.k}`)
+  plan.buffers.forEach((buffer, i) => {
+    const fault = bufferFault(plan, buffer, arenaBytes)
+    if (fault) refuse(fault, () => `${where}: buffer ${label(plan, i)}`)
   })
-  const live = spans(plan)
-  live.forEach(({ from, to }, i) => {
-    const { segment, name } = plan.buffers[i]
+  const live = verifyCalls(plan, verifyNames(plan), manifest)
+  plan.buffers.forEach(({ segment, name }, i) => {
+    if (live.from[i] >= 0) return
     // What the host gives may be of use to gradients alone, and a state may be handed out through a view.
     const isGiven = segment !== 'scratch' && !(segment === 'io' && plan.outputs.includes(name!))
-    if (from > to && !isGiven)
-      throw new RangeError(message(where, `buffer ${label(plan, i)} must be touched by a call`))
+    requireThat(isGiven, where, `buffer ${label(plan, i)} must be touched by a call`)
   })
-  verifyFirstInputs(plan, live)
   verifyOverlaps(plan, live)
-}
-
-/** What must hold and does not, with what was seen. Texts of thousands of arguments are not made unless they are needed. */
-type Fault = [must: string, got?: unknown] | undefined
-
-function check(fault: Fault, where: () => string): void {
-  if (fault) throw new RangeError(message(where(), ...fault))
 }
 
 function label(plan: Plan, i: number): string {
   return plan.buffers[i].name ?? `%${i}`
 }
 
-function verifyBuffer(plan: Plan, buffer: PlanBuffer, i: number, arenaBytes: number): void {
-  const where = `plan ${plan.name}: buffer ${label(plan, i)}`
-  const { bytes, offset } = buffer
-  requireThat(Number.isSafeInteger(bytes) && bytes >= 0, where, 'bytes must be a whole number', bytes)
-  const needed = neededBytes(buffer, plan.symbols)
-  requireThat(bytes >= needed, where, `must have ${needed} bytes for ${buffer.dtype} [${buffer.shape}]`, bytes)
-  requireThat(buffer.segment === 'scratch' || !!buffer.name, where, `must have a name: it is ${buffer.segment}`)
-  if (!isInArena(buffer)) return
-  requireThat(Number.isSafeInteger(offset) && offset >= 0, where, 'offset must be a whole number', offset)
-  requireThat(offset % BUFFER_ALIGN === 0, where, `offset must be a multiple of ${BUFFER_ALIGN}`, offset)
-  requireThat(offset + bytes <= arenaBytes, where, `must end within the arena of ${arenaBytes} bytes`, offset + bytes)
+function bufferFault({ symbols }: Plan, buffer: PlanBuffer, arenaBytes: number): Fault {
+  const { bytes, offset, segment, dtype, shape } = buffer
+  if (!Number.isSafeInteger(bytes) || bytes < 0) return ['bytes must be a whole number', bytes]
+  const needed = neededBytes(buffer, symbols)
+  if (!(bytes >= needed)) return [`must have ${needed} bytes for ${dtype} [${shape}]`, bytes]
+  if (segment !== 'scratch' && !buffer.name) return [`must have a name: it is ${segment}`]
+  if (!isInArena(buffer)) return undefined
+  if (!Number.isSafeInteger(offset) || offset < 0) return ['offset must be a whole number', offset]
+  if (offset % BUFFER_ALIGN !== 0) return [`offset must be a multiple of ${BUFFER_ALIGN}`, offset]
+  return offset + bytes <= arenaBytes ? undefined : [`must end within the arena of ${arenaBytes} bytes`, offset + bytes]
 }
 
-function verifyNames(plan: Plan): void {
-  const where = `plan ${plan.name}`
-  const names = plan.buffers.flatMap((buffer) => (buffer.name === undefined ? [] : [buffer.name]))
-  const twice = names.find((name, i) => names.indexOf(name) !== i)
-  requireThat(twice === undefined, where, 'every name must stand for one buffer', twice)
-  for (const name of plan.inputs) {
-    requireThat(
-      plan.buffers.some((b) => b.name === name && b.segment === 'io'),
-      where,
-      'every input must be an io buffer',
-      name,
-    )
+/** Checks names, inputs and outputs. Returns the buffers that have names, by name. */
+function verifyNames({ name: planName, buffers, inputs, outputs }: Plan): Map<string, number> {
+  const where = `plan ${planName}`
+  const named = new Map<string, number>()
+  buffers.forEach(({ name }, i) => {
+    if (name === undefined) return
+    if (named.has(name)) throw new RangeError(message(where, 'every name must stand for one buffer', name))
+    named.set(name, i)
+  })
+  const segmentOf = (name: string) => buffers[named.get(name) ?? -1]?.segment
+  for (const name of inputs) {
+    requireThat(segmentOf(name) === 'io', where, 'every input must be an io buffer', name)
   }
+  for (const name of outputs) {
+    const isNamed = named.has(name) && segmentOf(name) !== 'scratch'
+    requireThat(isNamed, where, 'every output must be a named buffer', name)
+  }
+  return named
+}
+
+/** Checks the calls in one pass. Of what lives, inputs do from the start and outputs to the end. */
+function verifyCalls(plan: Plan, named: ReadonlyMap<string, number>, manifest?: Manifest): Lives {
+  const entries = manifest && entriesOf(manifest, plan.deterministic)
+  const none = () => new Int32Array(plan.buffers.length).fill(-1)
+  const live: Lives = { from: none(), to: none(), order: [] }
+  const begin = (i: number, step: number) => {
+    if (live.from[i] >= 0) return
+    live.from[i] = step
+    live.order.push(i)
+  }
+  for (const name of plan.inputs) begin(named.get(name)!, 0)
+  plan.calls.forEach((call, step) => {
+    const entry = entries?.get(call.k)
+    const isUnknown = entries && !entry
+    const fault: Fault = isUnknown
+      ? [`must be a kernel of the ${manifest.isa} module`]
+      : callFault(plan, call, entry?.params, live)
+    if (fault) refuse(fault, () => `plan ${plan.name}: call ${step} ${call.k}`)
+    for (const arg of call.a) {
+      if (typeof arg !== 'object') continue
+      begin(arg.at, step)
+      live.to[arg.at] = step
+    }
+  })
   for (const name of plan.outputs) {
-    requireThat(
-      plan.buffers.some((b) => b.name === name && b.segment !== 'scratch'),
-      where,
-      'every output must be a named buffer',
-      name,
-    )
+    const i = named.get(name)!
+    if (live.from[i] >= 0 && plan.buffers[i].segment === 'io') live.to[i] = plan.calls.length
   }
+  return live
 }
 
-function argFault(plan: Plan, arg: Arg): Fault {
+/** Of each family the first kernel that a plan may call. */
+function entriesOf({ kernels }: Manifest, deterministic: boolean): Map<string, KernelEntry> {
+  const entries = new Map<string, KernelEntry>()
+  for (const kernel of kernels) {
+    if ((kernel.deterministic || !deterministic) && !entries.has(kernel.family)) entries.set(kernel.family, kernel)
+  }
+  return entries
+}
+
+/** `params` are those of the kernel, if it is known; `live` tells of the calls before. */
+function callFault(plan: Plan, { a: args }: Call, params: KernelEntry['params'] | undefined, live: Lives): Fault {
+  if (params && args.length !== params.length) return [`must have ${params.length} arguments`, args.length]
+  let first = -1
+  let addresses = 0
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i]
+    const fault = argFault(plan, arg) ?? (params && kindFault(params[i], arg))
+    if (fault) return [`argument ${i}: ${fault[0]}`, fault[1]]
+    if (typeof arg === 'object' && addresses++ === 0) first = arg.at
+  }
+  // Inputs come first in the arguments of a kernel; only those that fill memory have a single buffer and no input.
+  if (addresses < 2 || plan.buffers[first].segment !== 'scratch' || live.from[first] >= 0) return undefined
+  return [`must not read ${label(plan, first)} before a call has written it`]
+}
+
+function argFault({ buffers, symbols }: Plan, arg: Arg): Fault {
   if (typeof arg === 'number') return Number.isFinite(arg) ? undefined : ['must be a finite number', arg]
   if (typeof arg === 'string') {
-    const value = evaluate(arg, plan.symbols)
+    const value = evaluate(arg, symbols)
     return Number.isSafeInteger(value) ? undefined : ['must be a whole number at the largest symbols', value]
   }
   const { at, plus = 0 } = arg
-  if (!Number.isInteger(at) || at < 0 || at >= plan.buffers.length)
-    return [`must be one of ${plan.buffers.length} buffers`, at]
-  const { bytes } = plan.buffers[at]
+  if (!Number.isInteger(at) || at < 0 || at >= buffers.length) return [`must be one of ${buffers.length} buffers`, at]
+  const { bytes } = buffers[at]
   const within = Number.isInteger(plus) && plus >= 0 && plus % 4 === 0 && (plus === 0 || plus < bytes)
   return within ? undefined : [`must lie at whole words within ${bytes} bytes`, plus]
 }
 
-function callFault({ deterministic }: Plan, { k: family, a: args }: Call, { isa, kernels }: Manifest): Fault {
-  const entry = kernels.find((kernel) => kernel.family === family && (kernel.deterministic || !deterministic))
-  if (!entry) return [`must be a kernel of the ${isa} module`]
-  if (args.length !== entry.params.length) return [`must have ${entry.params.length} arguments`, args.length]
-  for (const [i, [name, type]] of entry.params.entries()) {
-    const arg = args[i]
-    if (name.endsWith('At')) {
-      if (typeof arg !== 'object' && arg !== 0) return [`${name} must be a buffer or 0`, arg]
-    } else if (typeof arg === 'number') {
-      if (type === 'i32' && !Number.isInteger(arg)) return [`${name} must be a whole number`, arg]
-    } else if (typeof arg !== 'string' || type !== 'i32') return [`${name} must be a number: it is ${type}`, arg]
+function kindFault({ 0: name, 1: type }: KernelEntry['params'][number], arg: Arg): Fault {
+  if (name.endsWith('At')) {
+    return typeof arg === 'object' || arg === 0 ? undefined : [`${name} must be a buffer or 0`, arg]
   }
-  return undefined
+  if (typeof arg === 'number') {
+    return type === 'f32' || Number.isInteger(arg) ? undefined : [`${name} must be a whole number`, arg]
+  }
+  return typeof arg === 'string' && type === 'i32' ? undefined : [`${name} must be a number: it is ${type}`, arg]
 }
 
-/** Inputs come first in the arguments of a kernel; only those that fill memory have a single buffer and no input. */
-function verifyFirstInputs(plan: Plan, live: readonly Span[]): void {
-  plan.calls.forEach((call, step) => {
-    const [first, ...rest] = call.a.flatMap((arg) => (typeof arg === 'object' ? [arg.at] : []))
-    if (rest.length === 0 || plan.buffers[first].segment !== 'scratch') return
-    if (live[first].from < step) return
-    const must = `must not read ${label(plan, first)} before a call has written it`
-    throw new RangeError(message(`plan ${plan.name}: call ${step} ${call.k}`, must))
-  })
-}
-
-/** Sorted by offset, only neighbours that still reach the next offset are compared. */
-function verifyOverlaps(plan: Plan, live: readonly Span[]): void {
-  const arena = plan.buffers.flatMap((buffer, i) => (isInArena(buffer) && buffer.bytes > 0 ? [i] : []))
-  arena.sort((a, b) => plan.buffers[a].offset - plan.buffers[b].offset)
+/** Each buffer of the arena is compared with those that live when it comes to life: few, at any time. */
+function verifyOverlaps(plan: Plan, { from, to, order }: Lives): void {
   let open: number[] = []
-  for (const i of arena) {
-    const start = plan.buffers[i].offset
-    open = open.filter((j) => plan.buffers[j].offset + plan.buffers[j].bytes > start)
+  for (const i of order) {
+    const { bytes, offset } = plan.buffers[i]
+    if (!isInArena(plan.buffers[i]) || bytes === 0 || from[i] > to[i]) continue
+    const still = [i]
     for (const j of open) {
-      if (live[i].from > live[j].to || live[j].from > live[i].to) continue
-      const must = `${label(plan, i)} and ${label(plan, j)} must not overlap: both live at call`
-      throw new RangeError(message(`plan ${plan.name}`, `${must} ${Math.max(live[i].from, live[j].from)}`))
+      if (to[j] < from[i]) continue
+      still.push(j)
+      const other = plan.buffers[j]
+      if (offset + bytes <= other.offset || other.offset + other.bytes <= offset) continue
+      const must = `${label(plan, i)} and ${label(plan, j)} must not overlap: both live at call ${from[i]}`
+      throw new RangeError(message(`plan ${plan.name}`, must))
     }
-    open.push(i)
+    open = still
   }
 }

@@ -32,14 +32,14 @@ export function batchIds(texts: readonly ArrayLike<number>[], vocabulary?: Vocab
 export class VocabularyMap {
   /** Ids of GPT-2 in ascending order, EOS among them. */
   readonly kept: Int32Array
-  private readonly rowOf: Map<number, number>
 
   /** Keeps these ids, in any order, and EOS. Throws a RangeError on one that GPT-2 does not have. */
-  constructor(ids: Iterable<number>) {
-    this.kept = Int32Array.from(new Set([...ids, EOS])).sort()
+  constructor(ids: ArrayLike<number>) {
+    const all = new Int32Array(ids.length + 1).fill(EOS)
+    all.set(ids)
+    this.kept = all.sort().filter((id, i) => id !== all[i - 1])
     const ok = this.kept[0] >= 0 && this.kept.at(-1)! < VOCABULARY
     requireThat(ok, 'vocabulary', `ids must be from 0 to ${VOCABULARY - 1}`, [this.kept[0], this.kept.at(-1)])
-    this.rowOf = new Map(Array.from(this.kept, (id, row) => [id, row]))
   }
 
   /** Rows of the table, the shared one included. */
@@ -49,7 +49,13 @@ export class VocabularyMap {
 
   /** The row of an id; ids that are not kept share the last one. */
   row(id: number): number {
-    return this.rowOf.get(id) ?? this.kept.length
+    let row = 0
+    for (let end = this.kept.length; row < end;) {
+      const middle = (row + end) >> 1
+      if (this.kept[middle] < id) row = middle + 1
+      else end = middle
+    }
+    return this.kept[row] === id ? row : this.kept.length
   }
 
   /** The id of a row; the shared row has none. */
