@@ -8,6 +8,7 @@ import { relaxed } from '../targets/relaxed.ts'
 import { scalar } from '../targets/scalar.ts'
 import { simd128 } from '../targets/simd128.ts'
 import type { Target, Variant } from '../targets/target.ts'
+import { attention } from './templates/attention.ts'
 import { matmulF32 } from './templates/matmul_f32.ts'
 import {
   matmulTernaryI16,
@@ -19,7 +20,6 @@ import {
 /** Files of assembly/kernels/, each for every instruction set. */
 export const HAND_WRITTEN = [
   'adamw',
-  'attention',
   'contrast',
   'embedding',
   'gelu',
@@ -57,6 +57,9 @@ type Template = (name: (family: string) => string, rows: number) => string
 
 /** Sources that targets name, each in the form of one instruction set. */
 const SOURCES: Record<string, Template> = {
+  attention: (name, rows) => attention(true, false, name, rows),
+  attention_madd: (name, rows) => attention(true, true, name, rows),
+  attention_scalar: (name) => attention(false, false, name, 1),
   matmul_f32: (name, rows) => matmulF32(true, false, name, rows),
   matmul_f32_madd: (name, rows) => matmulF32(true, true, name, rows),
   matmul_f32_scalar: (name) => matmulF32(false, false, name, 1),

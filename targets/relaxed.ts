@@ -8,6 +8,8 @@ export const relaxed: Target = {
   isa: 'relaxed',
   title: 'relaxed vectors, 8-bit dots',
   variants: [
+    { template: 'attention_madd', tile: 'm6n8', trick: 'madd', deterministic: false },
+    { template: 'attention', tile: 'm5n8' },
     { template: 'matmul_f32_madd', tile: 'm6n8', trick: 'madd', deterministic: false },
     { template: 'matmul_f32', tile: 'm5n8' },
     { template: 'matmul_ternary_i16', tile: 'm6n16' },

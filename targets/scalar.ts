@@ -8,7 +8,11 @@ import type { Target } from './target.ts'
 export const scalar: Target = {
   isa: 'scalar',
   title: 'no vectors, one number at a time',
-  variants: [{ template: 'matmul_f32_scalar' }, { template: 'matmul_ternary_scalar' }],
+  variants: [
+    { template: 'attention_scalar' },
+    { template: 'matmul_f32_scalar' },
+    { template: 'matmul_ternary_scalar' },
+  ],
   facts: [
     {
       says: 'bulk memory and saturating conversions: Chrome 75, Firefox 79, Safari 15, Node 12.5',

@@ -8,6 +8,7 @@ export const simd128: Target = {
   isa: 'simd128',
   title: '128-bit vectors, 16-bit dots',
   variants: [
+    { template: 'attention', tile: 'm5n8' },
     { template: 'matmul_f32', tile: 'm5n8' },
     { template: 'matmul_ternary_plain', tile: 'm4n8' },
   ],

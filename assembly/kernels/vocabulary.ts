@@ -3,7 +3,7 @@
  * product, here their row statistics are folded into those of the blocks before (the online softmax of Milakov &
  * Gimelshein, arXiv 1805.02867). So never all logits are in memory. Sums over blocks are f32, over rows f64.
  */
-import { bytes, scaleRow, sum } from '../lib/lanes'
+import { bytes, scaleRow, subtract, sum } from '../lib/lanes'
 import { exp, log } from '../lib/math'
 import { exponentials, largest } from '../lib/softmax'
 import { endOf, firstOf } from '../lib/threads'
@@ -114,14 +114,4 @@ export function vocabulary_loss_grad__f32(
     logitsAt += bytes(count)
     stateAt += bytes(ROW)
   }
-}
-
-/** x[n] -= value. */
-function subtract(at: usize, value: f32, n: i32): void {
-  let i: usize = 0
-  if (ASC_FEATURE_SIMD) {
-    const v = f32x4.splat(value)
-    for (const whole = bytes(n & ~3); i < whole; i += 16) v128.store(at + i, f32x4.sub(v128.load(at + i), v))
-  }
-  for (const end = bytes(n); i < end; i += 4) store<f32>(at + i, load<f32>(at + i) - value)
 }

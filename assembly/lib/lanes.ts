@@ -152,6 +152,16 @@ export function addRow(x: usize, y: usize, n: i32): void {
   for (const end = bytes(n); i < end; i += 4) store<f32>(y + i, load<f32>(y + i) + load<f32>(x + i))
 }
 
+/** x[n] -= value. */
+export function subtract(at: usize, value: f32, n: i32): void {
+  let i: usize = 0
+  if (ASC_FEATURE_SIMD) {
+    const v = f32x4.splat(value)
+    for (const whole = bytes(n & ~3); i < whole; i += 16) v128.store(at + i, f32x4.sub(v128.load(at + i), v))
+  }
+  for (const end = bytes(n); i < end; i += 4) store<f32>(at + i, load<f32>(at + i) - value)
+}
+
 /** y = scale * x. */
 export function scaleRow(scale: f32, x: usize, y: usize, n: i32): void {
   let i: usize = 0

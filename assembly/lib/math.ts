@@ -3,6 +3,7 @@
  * comes for one number and for four lanes, with the same operations in the same order. Those of four lanes wait for
  * chains of dependent operations: their polynomials are split by powers of x (Estrin) where that shortens the chain.
  */
+import { scratch, SCRATCH_BYTES } from './threads'
 
 const LOG2E: f32 = 1.44269504
 const LN2_HIGH: f32 = 0.693359375
@@ -48,6 +49,57 @@ export function exp4(x: v128): v128 {
   y = f32x4.add(f32x4.mul(y, r2), linear(EXP + 36, r))
   y = f32x4.add(f32x4.add(f32x4.mul(y, r2), r), v128.load32_splat(EXP + 44))
   return f32x4.mul(y, i32x4.shl(i32x4.add(t, i32x4.splat(127)), 23))
+}
+
+/**
+ * Replaces the vectors x <= most from `at` to `end` by e^(scale * (x - most)), with the operations of exp4 but for its
+ * upper bound; returns their sum, lane by lane. In two loops over as many as `scratch` holds: a processor looks too few
+ * instructions ahead to overlap whole exponentials, and so the constants of a loop stay in registers.
+ */
+export function exps(at: usize, end: usize, most: f32, scale: f32): v128 {
+  const m = f32x4.splat(most)
+  const s = f32x4.splat(scale)
+  const low = v128.load32_splat(EXP)
+  const log2e = v128.load32_splat(EXP, 8)
+  const ln2High = v128.load32_splat(EXP, 12)
+  const ln2Low = v128.load32_splat(EXP, 16)
+  const round = v128.load32_splat(EXP, 48)
+  const c6 = v128.load32_splat(EXP, 20)
+  const c5 = v128.load32_splat(EXP, 24)
+  const c4 = v128.load32_splat(EXP, 28)
+  const c3 = v128.load32_splat(EXP, 32)
+  const c2 = v128.load32_splat(EXP, 36)
+  const c1 = v128.load32_splat(EXP, 40)
+  const one = v128.load32_splat(EXP, 44)
+  let sum = f32x4.splat(0)
+  while (at < end) {
+    const from = at
+    const stop = min(at + SCRATCH_BYTES, end)
+    let power = scratch
+    for (; at < stop; at += 16) {
+      const x = f32x4.pmax(f32x4.mul(f32x4.sub(v128.load(at), m), s), low)
+      const t = f32x4.add(f32x4.mul(x, log2e), round)
+      const n = f32x4.sub(t, round)
+      v128.store(at, f32x4.sub(f32x4.sub(x, f32x4.mul(n, ln2High)), f32x4.mul(n, ln2Low)))
+      // The exponent of 1 is 127.
+      v128.store(power, i32x4.add(i32x4.shl(t, 23), one))
+      power += 16
+    }
+    power = scratch
+    for (at = from; at < stop; at += 16) {
+      const r = v128.load(at)
+      const r2 = f32x4.mul(r, r)
+      let y = f32x4.add(f32x4.mul(c6, r), c5)
+      y = f32x4.add(f32x4.mul(y, r2), f32x4.add(f32x4.mul(c4, r), c3))
+      y = f32x4.add(f32x4.mul(y, r2), f32x4.add(f32x4.mul(c2, r), c1))
+      y = f32x4.add(f32x4.add(f32x4.mul(y, r2), r), one)
+      y = f32x4.mul(y, v128.load(power))
+      v128.store(at, y)
+      sum = f32x4.add(sum, y)
+      power += 16
+    }
+  }
+  return sum
 }
 
 /** tanh x = sign(x) * (1 - 2/(e^2|x| + 1)), absolute error < 2e-7. */

@@ -1,9 +1,9 @@
 /**
- * The two loops of a softmax over a row of f32: its largest element, and exponentials with their sum. The same bits on
- * every instruction set: the sum runs in four interleaved partial sums as in lanes.ts.
+ * The softmax over rows of f32 with its gradient, and its two loops: the largest element, and exponentials with their
+ * sum. The same bits on every instruction set: sums run in four interleaved partial sums as in lanes.ts.
  */
-import { bytes } from './lanes'
-import { exp, exp4 } from './math'
+import { bytes, dot, scaleRow, subtract, sum } from './lanes'
+import { exp, exps } from './math'
 import { scratch } from './threads'
 
 /** Largest of x[n], n >= 1. A NaN may be passed over: it comes back in the exponentials. */
@@ -12,8 +12,17 @@ export function largest(at: usize, n: i32): f32 {
   let i: usize = 0
   if (ASC_FEATURE_SIMD) {
     let m = f32x4.splat(most)
-    // pmax is one instruction, max is eight.
-    for (const whole = bytes(n & ~3); i < whole; i += 16) m = f32x4.pmax(m, v128.load(at + i))
+    let m1 = m
+    // pmax is one instruction, max is eight; two chains, since one waits for itself.
+    for (const pairs = bytes(n & ~7); i < pairs; i += 32) {
+      m = f32x4.pmax(m, v128.load(at + i))
+      m1 = f32x4.pmax(m1, v128.load(at + i, 16))
+    }
+    m = f32x4.pmax(m, m1)
+    if (i < bytes(n & ~3)) {
+      m = f32x4.pmax(m, v128.load(at + i))
+      i += 16
+    }
     most = max(
       max(f32x4.extract_lane(m, 0), f32x4.extract_lane(m, 1)),
       max(f32x4.extract_lane(m, 2), f32x4.extract_lane(m, 3)),
@@ -23,20 +32,13 @@ export function largest(at: usize, n: i32): f32 {
   return most
 }
 
-/** Replaces x[n] by e^(scale * (x - most)); returns the sum. */
+/** Replaces x[n] <= most by e^(scale * (x - most)); returns the sum. */
 export function exponentials(at: usize, scale: f32, most: f32, n: i32): f32 {
   const whole = bytes(n & ~3)
   let i: usize = 0
   if (ASC_FEATURE_SIMD) {
-    const m = f32x4.splat(most)
-    const s = f32x4.splat(scale)
-    let sum = f32x4.splat(0)
-    for (; i < whole; i += 16) {
-      const e = exp4(f32x4.mul(f32x4.sub(v128.load(at + i), m), s))
-      v128.store(at + i, e)
-      sum = f32x4.add(sum, e)
-    }
-    v128.store(scratch, sum)
+    v128.store(scratch, exps(at, at + whole, most, scale))
+    i = whole
   } else memory.fill(scratch, 0, 16)
   for (const end = bytes(n); i < end; i += 4) {
     const e = exp((load<f32>(at + i) - most) * scale)
@@ -45,4 +47,52 @@ export function exponentials(at: usize, scale: f32, most: f32, n: i32): f32 {
     store<f32>(lane, load<f32>(lane) + e)
   }
   return load<f32>(scratch) + load<f32>(scratch, 4) + (load<f32>(scratch, 8) + load<f32>(scratch, 12))
+}
+
+/** Rows up to this length take their exponentials together, some at a time: each for itself would mostly wait. */
+const SHORT = 128
+const TOGETHER = 32
+
+/**
+ * Replaces every row x[n] of `rows` by e^(scale * (x - max)) over their sum. With `causal` row i is of its first i + 1
+ * elements, and 0 behind them.
+ */
+export function softmax(at: usize, scale: f32, rows: i32, n: i32, causal: i32): void {
+  if (n == 0) return
+  const row = bytes(n)
+  const short = n <= SHORT
+  for (let r = 0; r < rows; r += TOGETHER) {
+    const end = min(rows, r + TOGETHER)
+    if (short) {
+      for (let i = r, x = at; i < end; i++, x += row) {
+        const seen = causal ? min(n, i + 1) : n
+        subtract(x, largest(x, seen), seen)
+      }
+      exponentials(at, scale, 0, (end - r) * n)
+    }
+    for (let i = r; i < end; i++, at += row) {
+      const seen = causal ? min(n, i + 1) : n
+      const total = short ? sum(at, seen) : exponentials(at, scale, largest(at, seen), seen)
+      scaleRow(1 / total, at, at, seen)
+      // A fill is a call out of the module: not for nothing.
+      if (seen < n) memory.fill(at + bytes(seen), 0, bytes(n - seen))
+    }
+  }
+}
+
+/** Replaces dp[n] by p * (dp - sum(dp * p)) * scale. */
+export function softmaxGrad(pAt: usize, dpAt: usize, scale: f32, n: i32): void {
+  const mean = dot(pAt, dpAt, n)
+  let i: usize = 0
+  if (ASC_FEATURE_SIMD) {
+    const m = f32x4.splat(mean)
+    const s = f32x4.splat(scale)
+    for (const whole = bytes(n & ~3); i < whole; i += 16) {
+      const rest = f32x4.sub(v128.load(dpAt + i), m)
+      v128.store(dpAt + i, f32x4.mul(f32x4.mul(v128.load(pAt + i), rest), s))
+    }
+  }
+  for (const end = bytes(n); i < end; i += 4) {
+    store<f32>(dpAt + i, load<f32>(pAt + i) * (load<f32>(dpAt + i) - mean) * scale)
+  }
 }

@@ -10,7 +10,9 @@ let count = 1
 /** f32 in a line of the cache: two threads that write one wait for each other. */
 export const LINE = 16
 
-const SCRATCH = memory.data(512, 16)
+export const SCRATCH_BYTES = 512
+
+const SCRATCH = memory.data(SCRATCH_BYTES, 16)
 
 /** A few numbers of a function, for it alone: what it calls may use them too, and every thread has its own. */
 export let scratch: usize = SCRATCH

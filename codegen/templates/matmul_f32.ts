@@ -6,7 +6,7 @@
  */
 import { TN_PANEL_ROWS, TN_ROWS } from '../../src/abi.ts'
 import { int8Rows } from './int8_rows.ts'
-import { gemmPanel, gemmTile, gemmTileScalar } from './gemm.ts'
+import { gemmPanel, gemmTile, gemmTileScalar, heights } from './gemm.ts'
 import { each } from '../text.ts'
 
 /** Bytes from panel to panel of a TN block. */
@@ -112,9 +112,9 @@ function single_row(xAt: usize, wAt: usize, biasAt: usize, yAt: usize, K: i32, N
 export function matmulF32(vector: boolean, madd: boolean, name: (family: string) => string, full: number): string {
   // Training has no products of one row, and none with int8 weights.
   const single = vector && !madd
-  const sizes = vector ? [full, 3, 1].filter((rows, i) => i === 0 || rows < full) : [1]
+  const sizes = vector ? heights(full) : [1]
   const tiles = vector
-    ? sizes.flatMap((rows) => [gemmTile(rows, 'rows', madd), gemmTile(rows, 'columns', madd)])
+    ? sizes.flatMap((rows) => [gemmTile(rows, 8, 'rows', madd), gemmTile(rows, 8, 'columns', madd)])
     : [gemmTileScalar('rows'), gemmTileScalar('columns')]
   const copy8 = (from: string, to: string) =>
     vector

@@ -56,10 +56,12 @@ export const attentionOp: Op = {
     attentionCase(1, 17, 17, 64, 2),
     attentionCase(1, 33, 33, 24, 3),
     attentionCase(2, 5, 18, 16, 2),
+    attentionCase(1, 7, 130, 8, 1),
     attentionCase(2, 1, 9, 16, 2),
     attentionCase(3, 8, 8, 16, 2, { lengths: true }),
     attentionCase(3, 4, 13, 18, 2, { lengths: true }),
     attentionCase(2, 9, 9, 16, 2, { causal: true }),
+    attentionCase(1, 131, 131, 4, 1, { causal: true }),
     attentionCase(3, 7, 7, 10, 2, { lengths: true, causal: true }),
   ],
 }
