@@ -44,7 +44,7 @@ export async function withLock<T>(path: string, waitMs: number, use: () => Promi
       else rmSync(lock)
       return other
     } catch (error) {
-      throw new Error(message(path, 'must be in a writable folder', errorText(error)), { cause: error })
+      throw new Error(message(path, 'must be writable', errorText(error)), { cause: error })
     }
   }
 }
