@@ -4,7 +4,9 @@
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { Builder } from '../src/graph/builder.ts'
 import type { Op, Case } from '../src/graph/graph.ts'
+import { slice } from '../src/ops/concat.ts'
 import { OPS } from '../src/ops/index.ts'
 import { interpret } from '../src/plan/interpret.ts'
 import { lower } from '../src/plan/lower.ts'
@@ -106,5 +108,11 @@ for (const op of OPS) {
     test(`${op.name} ${c.name}: gradient`, () => checkGradient(op, c, gradient))
   }
 }
+
+test('a part that begins at a symbol is refused: the references could not tell where that is', () => {
+  const b = new Builder('part')
+  const x = b.input('x', ['B', 'N', 4])
+  assert.throws(() => slice(b, x, 'N' as unknown as number, 2), 'slice: first must be a whole number from 0, got "N"')
+})
 
 test.run()

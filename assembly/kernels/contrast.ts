@@ -5,6 +5,7 @@
  */
 import { bytes } from '../lib/lanes'
 import { exp, log } from '../lib/math'
+import { filledColumns } from '../lib/queue'
 
 /** Modes, in the order of MODES in ops/contrast_loss.ts. */
 const SINGLE = 0
@@ -55,11 +56,6 @@ function sumExp(scoresAt: usize, idsAt: usize, most: f32, n: i32, id: i32, own: 
     sum += <f64>exp((load<f32>(scoresAt + bytes(c)) - most) * inverse)
   }
   return sum
-}
-
-/** Filled columns of the queue; 0 without one. Never more than it holds, whatever the counter says. */
-function filledColumns(filledAt: usize, Q: i32): i32 {
-  return filledAt ? min(load<i32>(filledAt), Q) : 0
 }
 
 /** loss = mean over rows with positives of log(sum of exponentials) - mean of the positive logits; saves rows [B,4]. */

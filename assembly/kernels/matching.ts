@@ -5,6 +5,7 @@
  */
 import { bytes } from '../lib/lanes'
 import { exp, log } from '../lib/math'
+import { filledColumns } from '../lib/queue'
 
 /** Largest of K logits; NaN if there is one. */
 function largestLogit(logitsAt: usize, K: i32): f32 {
@@ -122,8 +123,7 @@ export function draw_negatives__f32(
   Q: i32,
 ): void {
   const inverse = exp(-load<f32>(logTAt))
-  // Never more than the queue holds, whatever the counter says.
-  const filled = filledAt ? min(load<i32>(filledAt), Q) : 0
+  const filled = filledColumns(filledAt, Q)
   for (let r = 0; r < B; r++) {
     const id = load<i32>(idsAt + bytes(r))
     const most = max(largestCandidate(scoresAt, idsAt, B, id), largestCandidate(queueScoresAt, queueIdsAt, filled, id))

@@ -1,6 +1,6 @@
 /** `bitgen forget ID...`: takes entries out of the memory, as if they had never been taught. */
 import type { CAC } from 'cac'
-import { MEMORY_OPTION, openMemory, saveMemory, stock } from './memory.ts'
+import { changeMemory, MEMORY_OPTION, stock } from './memory.ts'
 import { MODEL_OPTION } from './model.ts'
 import type { Options } from './usage.ts'
 
@@ -12,9 +12,7 @@ export function addForget(cli: CAC): void {
     .option(...MODEL_OPTION)
     .example('  $ bitgen forget 1')
     .action(async (ids: string[], options: Options) => {
-      const opened = await openMemory(options)
-      for (const id of ids) opened.memory.forget(id)
-      saveMemory(opened)
-      console.log(`forgotten: ${ids.join(', ')}; ${stock(opened)}`)
+      const changed = await changeMemory(options, ({ memory }) => ids.forEach((id) => memory.forget(id)))
+      console.log(`forgotten: ${ids.join(', ')}; ${stock(changed)}`)
     })
 }

@@ -5,12 +5,15 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { message } from '../base/errors.ts'
 import type { BitGen } from '../index.ts'
+import { withLock } from '../io/lock.ts'
 import { replaceFile } from '../io/replace-file.ts'
 import { count } from './format.ts'
 import { openModel } from './model.ts'
 import { errorAt, option, type Options } from './usage.ts'
 
 const DEFAULT_MEMORY = 'bitgen.memory'
+/** For others that change the file, each for a second or two. */
+const WAIT_MS = 30_000
 
 /** For `command.option`: the file of what was taught. */
 export const MEMORY_OPTION = [
@@ -29,10 +32,27 @@ export interface OpenMemory {
  * set. Throws an Error that names the file.
  */
 export async function openMemory(options: Options, { create = false } = {}): Promise<OpenMemory> {
-  const path = option(options, 'memory') ?? DEFAULT_MEMORY
+  const path = pathOf(options)
   const model = await openModel(options)
   if (!create || existsSync(path)) loadMemory(model, path)
   return { model, memory: model.memory, path }
+}
+
+/**
+ * openMemory, then `change`, then saves what the memory became; where `change` throws, nothing. Another process that
+ * changes the same file has to wait, so that what it learns comes on top.
+ */
+export async function changeMemory<T>(
+  options: Options,
+  change: (opened: OpenMemory) => T | Promise<T>,
+  { create = false } = {},
+): Promise<OpenMemory & { value: T }> {
+  return withLock(pathOf(options), WAIT_MS, async () => {
+    const opened = await openMemory(options, { create })
+    const value = await change(opened)
+    replaceFile(opened.path, opened.memory.save())
+    return { ...opened, value }
+  })
 }
 
 /** Takes what was taught from a file. Throws an Error that names it. */
@@ -47,8 +67,8 @@ export function loadMemory(model: BitGen, path: string): void {
   }
 }
 
-export function saveMemory({ memory, path }: OpenMemory): void {
-  replaceFile(path, memory.save())
+function pathOf(options: Options): string {
+  return option(options, 'memory') ?? DEFAULT_MEMORY
 }
 
 /** How much there is, and where. */

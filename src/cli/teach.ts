@@ -1,7 +1,7 @@
 /** `bitgen teach IMAGE LABEL`: remembers a picture under a label in one write, without back-propagation. */
 import type { CAC } from 'cac'
 import { decodeImage } from '../image/decode.ts'
-import { MEMORY_OPTION, openMemory, saveMemory, stock, timed, timesText } from './memory.ts'
+import { changeMemory, MEMORY_OPTION, stock, timed, timesText, type OpenMemory } from './memory.ts'
 import { MODEL_OPTION } from './model.ts'
 import { option, type Options } from './usage.ts'
 
@@ -14,16 +14,18 @@ export function addTeach(cli: CAC): void {
     .option(...MODEL_OPTION)
     .example('  $ bitgen teach models/demo/images/owl.png "my owl"')
     .action(async (path: string, label: string, options: Options) => {
-      const opened = await openMemory(options, { create: true })
-      const { memory } = opened
-      const image = await decodeImage(path)
-      const first = await timed(() => memory.write({ image, label, id: option(options, 'id') }))
-      const { id, evicted } = first.value
-      memory.forget(id)
-      const again = await timed(() => memory.write({ image, label, id }))
-      saveMemory(opened)
+      const learn = async ({ memory }: OpenMemory) => {
+        const image = await decodeImage(path)
+        const first = await timed(() => memory.write({ image, label, id: option(options, 'id') }))
+        const { id, evicted } = first.value
+        memory.forget(id)
+        const again = await timed(() => memory.write({ image, label, id }))
+        return { id, evicted, times: timesText(again.ms, first.ms) }
+      }
+      const changed = await changeMemory(options, learn, { create: true })
+      const { id, evicted, times } = changed.value
       console.log(`${id}  ${label}`)
-      console.log(`remembered ${timesText(again.ms, first.ms)}; ${stock(opened)}`)
+      console.log(`remembered ${times}; ${stock(changed)}`)
       if (evicted !== undefined) console.log(`the memory is full: the oldest, ${evicted}, was forgotten`)
     })
 }

@@ -41,7 +41,8 @@ export const concatOp: Op = {
   },
   grad(b, { inputs: [x, y] }, [dout], needs) {
     const [N, M] = [x!.shape[1], y!.shape[1]]
-    return [needs[0] ? slice(b, dout!, 0, N) : undefined, needs[1] ? slice(b, dout!, N, M) : undefined]
+    const part = (first: Dim, count: Dim) => b.apply(sliceOp, [dout!], { first, count })[0]
+    return [needs[0] ? part(0, N) : undefined, needs[1] ? part(N, M) : undefined]
   },
   lower({ inputs: [x, y], outputs: [out] }, to) {
     const sizes = [x!.shape[0], elementsOf(x!, x!.shape[1]), elementsOf(y!, y!.shape[1])]
@@ -78,7 +79,7 @@ export const sliceOp: Op = {
   reference([x], [y], { first }) {
     const A = x!.shape[0]
     const [n, m] = [x!.data.length / A, y.data.length / A]
-    // The references know no symbols: where the part does not begin at 0, it is the last one.
+    // The references know no symbols: only the gradient of concat begins at one, and its part is the last.
     const from = first === 0 ? 0 : typeof first === 'number' ? (first * n) / x!.shape[1] : n - m
     for (let a = 0; a < A; a++) y.data.set(x!.data.subarray(a * n + from, a * n + from + m), a * m)
   },
@@ -116,7 +117,8 @@ export function concat(b: Builder, x: Value, y: Value, rows = ''): Value {
   return b.apply(concatOp, [x, y], { rows })[0]
 }
 
-/** Rows `first` to `first + count` of each sample of x [A, N, ...]. A symbolic `first` is that of the last part. */
-export function slice(b: Builder, x: Value, first: Dim, count: Dim): Value {
+/** Rows `first` to `first + count` of each sample of x [A, N, ...]. Throws a RangeError where `first` is no number. */
+export function slice(b: Builder, x: Value, first: number, count: Dim): Value {
+  requireThat(Number.isInteger(first) && first >= 0, 'slice', 'first must be a whole number from 0', first)
   return b.apply(sliceOp, [x], { first, count })[0]
 }

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { errorText, message, show } from '../base/errors.ts'
 import { loadNewest, saveCheckpoint, type Checkpoint, type FileSystem } from '../io/checkpoint.ts'
+import { withLock } from '../io/lock.ts'
 import { KEPT, type ModelFile } from '../io/model-file.ts'
 import type { Container, SafetensorsDtype, Tensor } from '../io/safetensors.ts'
 import { KERNELS } from '../kernels.ts'
@@ -69,22 +70,24 @@ export const runPaths = (output: string) => ({
 
 /**
  * Trains as configured, from the newest checkpoint of the output folder if there is one. Ends with report.html.
- * Throws where no kernels work here, the data or a checkpoint cannot be used, a file cannot be written, or gradients
+ * Throws where another process trains into the folder, no kernels work here, the data or a checkpoint cannot be used, a file cannot be written, or gradients
  * stay infinite.
  */
 export async function trainRun(config: TrainConfig, options: RunOptions = {}): Promise<RunResult> {
   const { kernels = await loadKernels({ sources: KERNELS }), signal } = options
   mkdirSync(config.output, { recursive: true })
-  const data = await loadTrainData(kernels, config, options.onPictures, signal).catch((error: unknown) => {
-    if (signal?.aborted) return null
-    throw error
+  return withLock(join(config.output, 'run'), 0, async () => {
+    const data = await loadTrainData(kernels, config, options.onPictures, signal).catch((error: unknown) => {
+      if (signal?.aborted) return null
+      throw error
+    })
+    if (!data) return { progress: { ...START }, reason: 'stopped' }
+    const run = new Run(new Trainer(kernels, config, data), options)
+    run.start()
+    const reason = await run.loop(signal)
+    await run.report(reason)
+    return { progress: run.progress, reason }
   })
-  if (!data) return { progress: { ...START }, reason: 'stopped' }
-  const run = new Run(new Trainer(kernels, config, data), options)
-  run.start()
-  const reason = await run.loop(signal)
-  await run.report(reason)
-  return { progress: run.progress, reason }
 }
 
 class Run {
