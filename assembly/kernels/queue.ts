@@ -5,7 +5,8 @@
 import { bytes, sum } from '../lib/lanes'
 
 /**
- * Writes text and image features [B,C], ids [B] and, where given, samples [B] to the rows next, next + 1, ... of the queue (mod Q), then advances
+ * Writes text and image features [B,C], ids [B] and, where given, samples [B] to the rows next, next + 1, ... of the
+ * queue (mod Q), then advances
  * `next` and `filled`. A batch with a feature that is not finite is not taken: it would spoil every later step.
  */
 export function enqueue__f32(
