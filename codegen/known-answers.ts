@@ -32,6 +32,14 @@ const packed = (bytes: number): Argument => ({ read: ['t2', bytes, 0, 2] })
 const codes = (bytes: number): Argument => ({ read: ['i8', bytes, -127, 127] })
 const result = (count: number): Argument => ({ write: ['f32', count] })
 
+/** Quantised rows for the product: the sums that it reads must be those of the codes. */
+const ROWS = { codes: { scratch: 10 * 272 }, absmax: { scratch: 10 * 4 }, sums: { scratch: 10 * 4 } }
+
+/** What is called before the kernel of a row; memory that both name is the same. */
+const BEFORE: Record<string, [family: string, args: Argument[]]> = {
+  matmul_nt__i8_t2: ['quantize_rows__f32', [f32(10 * 264), ROWS.codes, ROWS.absmax, ROWS.sums, 10, 264]],
+}
+
 /** Kernels that no case of an op reaches. Products: K = 264 is two widenings and 8 inputs, N = 27 a tile and a tail. */
 const BY_HAND: Record<string, Argument[]> = {
   dequantize_rows__i8: [codes(3 * 48), f32(3), result(3 * 33), 3, 33],
@@ -50,9 +58,9 @@ const BY_HAND: Record<string, Argument[]> = {
     27,
   ],
   matmul_nt__i8_t2: [
-    codes(10 * 272),
-    f32(10),
-    { read: ['i32', 10, -999, 999] },
+    ROWS.codes,
+    ROWS.absmax,
+    ROWS.sums,
     packed(4 * 33 * 16),
     f32(1),
     f32(27),
@@ -131,16 +139,21 @@ function elementsOf(value: Value): number {
 
 function draftByHand(family: string, args: Argument[]): Draft {
   const draft: Draft = { bytes: ALIGN, fills: [], calls: [], outputs: [] }
-  const resolved = args.map((arg) => {
+  const places = new Map<Argument, number>()
+  const place = (arg: Argument) => {
     if (typeof arg === 'number') return arg
+    const known = places.get(arg)
+    if (known !== undefined) return known
     const at = draft.bytes
+    places.set(arg, at)
     if ('read' in arg) draft.fills.push([at, ...arg.read])
     if ('write' in arg) draft.outputs.push([at, ...arg.write])
     const [dtype, count] = 'scratch' in arg ? (['u8', arg.scratch] as const) : 'read' in arg ? arg.read : arg.write
     draft.bytes += roundUp(count * (dtype === 't2' ? 1 : elementBytes(dtype)), ALIGN)
     return at
-  })
-  draft.calls.push([family, ...resolved])
+  }
+  if (BEFORE[family]) draft.calls.push([BEFORE[family][0], ...BEFORE[family][1].map(place)])
+  draft.calls.push([family, ...args.map(place)])
   return draft
 }
 

@@ -3,7 +3,8 @@
  * the loops over rows and outputs, and the scalar form; register tiles stand in ternary_tiles.ts, their heights come from
  * targets/. Of two relaxed forms the device times which is faster. All give the same int32, hence the same bits.
  */
-import { i16Tile, i32Tile, plainTile, TABLE_TILE, WIDEN_SUMS } from './ternary_tiles.ts'
+import { DOTS, PAIRS, panelTile, type PanelForm } from './ternary_panels.ts'
+import { i32Tile, SINGLE_ROW, TABLES } from './ternary_tiles.ts'
 
 /** Bytes of activations that all outputs pass over. */
 const CACHED_BYTES = 131072
@@ -29,118 +30,130 @@ function finish(sumsOf: usize, rowSum: i32, scale: f32, biasAt: usize, yAt: usiz
 }
 `
 
-/** Vector form of \`finish\` for full tiles; the same operations a lane. */
+/** Vector forms of `finish` for 16 outputs: sums in registers, and in memory; the same operations a lane. */
 const FINISH_VECTOR = `
-function finish16(sumsOf: usize, rowSum: i32, scale: f32, biasAt: usize, yAt: usize): void {
-  const s = f32x4.splat(scale), r = i32x4.splat(rowSum)
-  for (let j: usize = 0; j < 64; j += 16) {
-    let y = f32x4.mul(f32x4.convert_i32x4_s(i32x4.sub(v128.load(sumsOf + j), r)), s)
-    if (biasAt) y = f32x4.add(y, v128.load(biasAt + j))
-    v128.store(yAt + j, y)
+@inline function finish16(s0: v128, s1: v128, s2: v128, s3: v128, scale: f32, biasAt: usize, yAt: usize): void {
+  const s = f32x4.splat(scale)
+  let y0 = f32x4.mul(f32x4.convert_i32x4_s(s0), s), y1 = f32x4.mul(f32x4.convert_i32x4_s(s1), s)
+  let y2 = f32x4.mul(f32x4.convert_i32x4_s(s2), s), y3 = f32x4.mul(f32x4.convert_i32x4_s(s3), s)
+  if (biasAt) {
+    y0 = f32x4.add(y0, v128.load(biasAt)); y1 = f32x4.add(y1, v128.load(biasAt, 16))
+    y2 = f32x4.add(y2, v128.load(biasAt, 32)); y3 = f32x4.add(y3, v128.load(biasAt, 48))
+  }
+  v128.store(yAt, y0); v128.store(yAt, y1, 16); v128.store(yAt, y2, 32); v128.store(yAt, y3, 48)
+}
+
+function finishSums(sumsOf: usize, rowSum: i32, scale: f32, biasAt: usize, yAt: usize, columns: i32): void {
+  if (columns < 16) return finish(sumsOf, rowSum, scale, biasAt, yAt, columns)
+  const r = i32x4.splat(rowSum)
+  const s0 = i32x4.sub(v128.load(sumsOf), r), s1 = i32x4.sub(v128.load(sumsOf, 16), r)
+  finish16(s0, s1, i32x4.sub(v128.load(sumsOf, 32), r), i32x4.sub(v128.load(sumsOf, 48), r), scale, biasAt, yAt)
+}
+`
+
+const HELPERS = `${HEAD}${FINISH}${FINISH_VECTOR}`
+
+/** Sizes that all vector forms need. */
+const SIZES = `const gamma = load<f32>(gammaAt)
+  const blocks = (K + 7) >> 3
+  const stride = <usize>((K + 15) & ~15)
+  const blockRow = <usize>blocks << 4
+  const yStride = <usize>N << 2
+  const first = firstOf(N, 16), past = endOf(N, 16)`
+
+/** What stands for 16 outputs from n0 on. With 8 or fewer left there is no second block: the first stands for it. */
+const OUTPUTS = `const columns = min(16, N - n0)
+      const w = packedAt + <usize>(n0 >> 3) * blockRow
+      const second: usize = columns > 8 ? blockRow : 0
+      const bias = biasAt ? biasAt + (<usize>n0 << 2) : 0`
+
+/** Rows that stay in the second-level cache while all outputs pass over them. */
+const rowsCached = (rows: number) => `max(1, ${CACHED_BYTES} / <i32>stride / ${rows}) * ${rows}`
+
+/** Finishes `rows` rows of sums from row m on. */
+const finishRows = (rows: number) => `for (let r = 0; r < ${rows}; r++) {
+        const row = m + r
+        const scale = gamma * (load<f32>(absmaxAt + (<usize>row << 2)) / 127)
+        const sum = load<i32>(sumsAt + (<usize>row << 2))
+        finishSums(SUMS + (<usize>r << 6), sum, scale, bias, yAt + <usize>row * yStride + (<usize>n0 << 2), columns)
+      }`
+
+/** Rows in tiles over panels, then those left over one by one: `from` says what `single` reads in place of the codes. */
+function panelProduct(
+  name: string,
+  rows: number,
+  form: PanelForm,
+  single: string,
+  from = (codesAt: string) => `const x = ${codesAt}`,
+): string {
+  return `${HELPERS}${form.unpack}
+${panelTile(rows, form)}${single}
+export function ${name}(${PARAMETERS}): void {
+  ${SIZES}
+  const tiled = M - M % ${rows}
+  const most = ${rowsCached(rows)}
+  for (let m0 = 0; m0 < tiled; m0 += most) {
+    const end = min(tiled, m0 + most)
+    for (let n0 = first; n0 < past; n0 += 16) {
+      ${OUTPUTS}
+      unpack(w, second, scratchAt, blocks)
+      let to = yAt + <usize>m0 * yStride + (<usize>n0 << 2)
+      for (let m = m0; m < end; m += ${rows}) {
+        const at = <usize>m << 2
+        tile(codesAt + <usize>m * stride, stride, absmaxAt + at, sumsAt + at, scratchAt, gamma, bias, to, yStride, blocks, columns)
+        to += ${rows} * yStride
+      }
+    }
+  }
+  for (let m = tiled; m < M; m++) {
+    ${from('codesAt + <usize>m * stride')}
+    for (let n0 = first; n0 < past; n0 += 16) {
+      ${OUTPUTS}
+      single(x, w, second, blocks)
+      ${finishRows(1)}
+    }
   }
 }
 `
+}
+
+/** 8-bit dots into 16-bit lanes, in tiles of `rows` x 16 outputs, rows <= 8 for their place in scratch. */
+export function matmulTernaryI16(name: (family: string) => string, rows: number): string {
+  return panelProduct(name('matmul_nt__i8_t2'), rows, DOTS, SINGLE_ROW)
+}
+
+/** 16-bit dots of pairs of outputs, in the same tiles; rows left over by tables. */
+export function matmulTernaryPlain(name: (family: string) => string, rows: number): string {
+  return panelProduct(name('matmul_nt__i8_t2'), rows, PAIRS, TABLES, (codesAt) => {
+    return `tables(${codesAt}, scratchAt, blocks)
+    const x = scratchAt`
+  })
+}
 
 /** Heights of tiles: the full one, and those of the rows left over. */
 const heights = (rows: number) => [rows, 3, 1].filter((height, i) => i === 0 || height < rows)
 
-/** Finishes the rows of a tile from row m on. */
-const finishRows = (rows: number) => `for (let r = 0; r < ${rows}; r++) {
-        const row = m + r
-        const scale = gamma * (load<f32>(absmaxAt + (<usize>row << 2)) / 127)
-        const to = yAt + ((<usize>row * <usize>N + <usize>n0) << 2)
-        const sum = load<i32>(sumsAt + (<usize>row << 2))
-        if (columns == 16) finish16(SUMS + (<usize>r << 6), sum, scale, bias, to)
-        else finish(SUMS + (<usize>r << 6), sum, scale, bias, to, columns)
-      }`
-
-/** The sums of 16 outputs by two tiles of 8, of which the second is left out where there are no more than 8. */
-const twoTiles = (rows: number, xAt: string) => `tile_${rows}(${xAt}, stride, w, 0, blocks)
-      if (columns > 8) tile_${rows}(${xAt}, stride, w + blockRow, 32, blocks)`
-
-function relaxed(name: (family: string) => string, rows: number, tiles: string, call: typeof twoTiles): string {
-  return `${HEAD}${FINISH}${FINISH_VECTOR}${tiles}
-
-export function ${name('matmul_nt__i8_t2')}(${PARAMETERS}): void {
-  const gamma = load<f32>(gammaAt)
-  const blocks = (K + 7) >> 3
-  const stride = <usize>((K + 15) & ~15)
-  const blockRow = <usize>blocks << 4
-  const first = firstOf(N, 16), past = endOf(N, 16)
-  // Rows in blocks that stay in the second-level cache while all outputs pass over them.
-  const most = max(1, ${CACHED_BYTES} / <i32>stride / ${rows}) * ${rows}
-  for (let m0 = 0; m0 < M; m0 += most) {
-  const end = min(M, m0 + most)
-  for (let n0 = first; n0 < past; n0 += 16) {
-    const columns = min(16, N - n0)
-    const w = packedAt + <usize>(n0 >> 3) * blockRow
-    // With 8 outputs or fewer left there is no second block: the first is read again and its sums are dropped.
-    const second: usize = columns > 8 ? blockRow : 0
-    const bias = biasAt ? biasAt + (<usize>n0 << 2) : 0
-    let m = m0${heights(rows)
-      .map(
-        (height) => `
-    for (; m + ${height} <= end; m += ${height}) {
-      ${call(height, 'codesAt + <usize>m * stride')}
-      ${finishRows(height)}
-    }`,
-      )
-      .join('')}
-  }
-  }
-}
-`
-}
-
-/** 8-bit dots into 16-bit lanes, in tiles of `rows` x 16 outputs. */
-export function matmulTernaryI16(name: (family: string) => string, rows: number): string {
-  const tiles = WIDEN_SUMS + heights(rows).map(i16Tile).join('\n')
-  return relaxed(name, rows, tiles, (height, xAt) => `tile_${height}(${xAt}, stride, w, second, blocks)`)
-}
-
-/** 8-bit dots into 32-bit lanes, in tiles of `rows` x 8 outputs. */
+/** 8-bit dots into 32-bit lanes, in tiles of `rows` x 8 outputs; of 8 outputs or fewer the second tile is left out. */
 export function matmulTernaryI32(name: (family: string) => string, rows: number): string {
-  return relaxed(name, rows, heights(rows).map(i32Tile).join('\n'), twoTiles)
-}
-
-/** 16-bit dots in tiles of `rows` x 8 outputs, rows <= 8 for their place in scratch; rows left over by tables. */
-export function matmulTernaryPlain(name: (family: string) => string, rows: number): string {
-  return `${HEAD}${FINISH}${FINISH_VECTOR}${plainTile(rows)}
-${TABLE_TILE}
-/** Codes of ${rows} rows as 16 bits. */
-function widenRows(codesAt: usize, toAt: usize, bytes: usize): void {
-  for (let i: usize = 0; i < bytes; i += 16) {
-    const v = v128.load(codesAt + i)
-    v128.store(toAt + (i << 1), i16x8.extend_low_i8x16_s(v))
-    v128.store(toAt + (i << 1), i16x8.extend_high_i8x16_s(v), 16)
-  }
-}
+  return `${HELPERS}${heights(rows).map(i32Tile).join('\n')}
 
 export function ${name('matmul_nt__i8_t2')}(${PARAMETERS}): void {
-  const gamma = load<f32>(gammaAt)
-  const blocks = (K + 7) >> 3
-  const bytes = <usize>((K + 15) & ~15)
-  const blockRow = <usize>blocks << 4
-  const stride = bytes << 1
-  const first = firstOf(N, 16), past = endOf(N, 16)
-  let m = 0
-  for (; m + ${rows} <= M; m += ${rows}) {
-    widenRows(codesAt + <usize>m * bytes, scratchAt, ${rows} * bytes)
+  ${SIZES}
+  const most = ${rowsCached(rows)}
+  for (let m0 = 0; m0 < M; m0 += most) {
+    const end = min(M, m0 + most)
     for (let n0 = first; n0 < past; n0 += 16) {
-      const columns = min(16, N - n0)
-      const w = packedAt + <usize>(n0 >> 3) * blockRow
-      const bias = biasAt ? biasAt + (<usize>n0 << 2) : 0
-      ${twoTiles(rows, 'scratchAt')}
-      ${finishRows(rows)}
-    }
-  }
-  for (; m < M; m++) {
-    tables(codesAt + <usize>m * bytes, scratchAt, blocks)
-    for (let n0 = first; n0 < past; n0 += 16) {
-      const columns = min(16, N - n0)
-      const bias = biasAt ? biasAt + (<usize>n0 << 2) : 0
-      tile_1(scratchAt, packedAt + <usize>(n0 >> 3) * blockRow, columns > 8 ? blockRow : 0, blocks)
-      ${finishRows(1)}
+      ${OUTPUTS}
+      let m = m0${heights(rows)
+        .map(
+          (height) => `
+      for (; m + ${height} <= end; m += ${height}) {
+        tile_${height}(codesAt + <usize>m * stride, stride, w, 0, blocks)
+        if (second) tile_${height}(codesAt + <usize>m * stride, stride, w + second, 32, blocks)
+        ${finishRows(height)}
+      }`,
+        )
+        .join('')}
     }
   }
 }

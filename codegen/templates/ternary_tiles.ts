@@ -1,53 +1,12 @@
 /**
- * Register tiles of the ternary product (matmul_ternary.ts): the sums of some rows x 8 or 16 outputs into SUMS, where a
- * row has 16. The block layout of src/abi.ts puts outputs into lanes, so no sum ever crosses lanes. One function a
- * tile, because asc neither unrolls nor keeps arrays in registers. All forms give the same int32.
+ * Sums of the ternary product (matmul_ternary.ts) straight from packed weights, into SUMS, where a row has 16: of one
+ * row, and of some rows by 32-bit dots. The block layout of src/abi.ts puts outputs into lanes, so no sum ever crosses
+ * lanes. One function a tile, because asc neither unrolls nor keeps arrays in registers. All forms give the same int32.
  */
 import { each } from '../text.ts'
 
-/** Inputs between two widenings of 16-bit sums: codes lie in -127..127, |pair| <= 2*2*127, and 64 of them in 2^15. */
-const WIDEN = 128
-
 /** Part `s` of a block: the inputs 2s and 2s + 1 of each of its 8 outputs, as bytes. */
 const part = (block: string, s: number) => `v128.and(${s ? `i16x8.shr_u(${block}, ${2 * s})` : block}, mask)`
-
-/** Adds the 16-bit sums p, q of 16 outputs to those at \`at\`. */
-export const WIDEN_SUMS = `
-@inline function widen(at: usize, p: v128, q: v128): void {
-  v128.store(at, i32x4.add(v128.load(at), i32x4.extend_low_i16x8_s(p)))
-  v128.store(at, i32x4.add(v128.load(at, 16), i32x4.extend_high_i16x8_s(p)), 16)
-  v128.store(at, i32x4.add(v128.load(at, 32), i32x4.extend_low_i16x8_s(q)), 32)
-  v128.store(at, i32x4.add(v128.load(at, 48), i32x4.extend_high_i16x8_s(q)), 48)
-}
-`
-
-/** Relaxed 8-bit dots into 16-bit lanes, 16 outputs: the fewest instructions where an engine has no 32-bit dot. */
-export function i16Tile(rows: number): string {
-  return `
-function tile_${rows}(xAt: usize, stride: usize, w: usize, second: usize, blocks: i32): void {
-  const mask = v128.load(MASK)
-  memory.fill(SUMS, 0, ${rows} * 64)
-  ${each(rows, (r) => `let x${r} = xAt + ${r} * stride`, '  ')}
-  while (blocks > 0) {
-    let left = min(blocks, ${WIDEN / 8})
-    blocks -= left
-    ${each(rows, (r) => `let p${r} = i16x8.splat(0), q${r} = i16x8.splat(0)`, '    ')}
-    for (; left > 0; left--) {
-      const u = v128.load(w), v = v128.load(w + second)
-      let a: v128, b: v128, x: v128
-      ${each(
-        4,
-        (s) => `a = ${part('u', s)}; b = ${part('v', s)}
-      ${each(rows, (r) => `x = v128.load16_splat(x${r}, ${2 * s}); p${r} = i16x8.add(p${r}, i16x8.relaxed_dot_i8x16_i7x16_s(x, a)); q${r} = i16x8.add(q${r}, i16x8.relaxed_dot_i8x16_i7x16_s(x, b))`, '      ')}`,
-        '      ',
-      )}
-      w += 16
-      ${each(rows, (r) => `x${r} += 8`, '      ')}
-    }
-    ${each(rows, (r) => `widen(SUMS + ${64 * r}, p${r}, q${r})`, '    ')}
-  }
-}`
-}
 
 /** Relaxed 8-bit dots of four inputs into 32-bit lanes, 8 outputs: one instruction on arm64 with dotprod, and AVX-VNNI. */
 export function i32Tile(rows: number): string {
@@ -73,27 +32,43 @@ function tile_${rows}(xAt: usize, stride: usize, w: usize, at: usize, blocks: i3
 }`
 }
 
-/** 16-bit dots of two inputs into 32-bit lanes, 8 outputs; activations widened to 16 bits. */
-export function plainTile(rows: number): string {
-  return `
-function tile_${rows}(xAt: usize, stride: usize, w: usize, at: usize, blocks: i32): void {
-  const mask = v128.load(MASK)
-  ${each(rows, (r) => `let x${r} = xAt + ${r} * stride, p${r} = i32x4.splat(0), q${r} = i32x4.splat(0)`, '  ')}
-  for (; blocks > 0; blocks--) {
-    const u = v128.load(w)
-    let v: v128, a: v128, b: v128, x: v128
-    ${each(
-      4,
-      (s) => `v = ${part('u', s)}; a = i16x8.extend_low_i8x16_u(v); b = i16x8.extend_high_i8x16_u(v)
-    ${each(rows, (r) => `x = v128.load32_splat(x${r}, ${4 * s}); p${r} = i32x4.add(p${r}, i32x4.dot_i16x8_s(x, a)); q${r} = i32x4.add(q${r}, i32x4.dot_i16x8_s(x, b))`, '    ')}`,
-      '    ',
-    )}
-    w += 16
-    ${each(rows, (r) => `x${r} += 16`, '    ')}
+/** Adds the products of two inputs with 16 outputs: `mask` picks their codes of u and v, to the sums p and q. */
+const pick = (s: number, mask: string, p: string, q: string) =>
+  `x = v128.load16_splat(xAt, ${2 * s})
+      ${p} = i16x8.add(${p}, i16x8.relaxed_dot_i8x16_i7x16_s(x, v128.and(u, ${mask})))
+      ${q} = i16x8.add(${q}, i16x8.relaxed_dot_i8x16_i7x16_s(x, v128.and(v, ${mask})))`
+
+/**
+ * One row by relaxed 8-bit dots, where decoding is half of the work. So the codes of every second pair of inputs stay
+ * where they lie and count four times, in sums of their own: 64 inputs add up to 16 * 4*508 < 2^15 there.
+ */
+export const SINGLE_ROW = `
+const FOURFOLD = memory.data<u8>([${Array(16).fill(12)}], 16)
+
+/** Sums of one row x 16 outputs into SUMS. */
+function single(xAt: usize, w: usize, second: usize, blocks: i32): void {
+  const mask = v128.load(MASK), fourfold = v128.load(FOURFOLD)
+  let s0 = i32x4.splat(0), s1 = s0, s2 = s0, s3 = s0
+  while (blocks > 0) {
+    const left = min(blocks, 8)
+    blocks -= left
+    let p1 = i16x8.splat(0), q1 = i16x8.splat(0), p4 = i16x8.splat(0), q4 = i16x8.splat(0)
+    for (const end = w + (<usize>left << 4); w < end; w += 16) {
+      let u = v128.load(w), v = v128.load(w + second), x: v128
+      ${pick(0, 'mask', 'p1', 'q1')}
+      ${pick(1, 'fourfold', 'p4', 'q4')}
+      u = i16x8.shr_u(u, 4); v = i16x8.shr_u(v, 4)
+      ${pick(2, 'mask', 'p1', 'q1')}
+      ${pick(3, 'fourfold', 'p4', 'q4')}
+      xAt += 8
+    }
+    p1 = i16x8.add(p1, i16x8.shr_s(p4, 2)); q1 = i16x8.add(q1, i16x8.shr_s(q4, 2))
+    s0 = i32x4.add(s0, i32x4.extend_low_i16x8_s(p1)); s1 = i32x4.add(s1, i32x4.extend_high_i16x8_s(p1))
+    s2 = i32x4.add(s2, i32x4.extend_low_i16x8_s(q1)); s3 = i32x4.add(s3, i32x4.extend_high_i16x8_s(q1))
   }
-  ${each(rows, (r) => `v128.store(SUMS + at + ${64 * r}, p${r}); v128.store(SUMS + at + ${64 * r}, q${r}, 16)`, '  ')}
-}`
+  v128.store(SUMS, s0); v128.store(SUMS, s1, 16); v128.store(SUMS, s2, 32); v128.store(SUMS, s3, 48)
 }
+`
 
 /** Inputs between two widenings of what a table gives: 128 steps of at most 8 * 31 and of -128 stay within 2^15. */
 const TABLE_INPUTS = 2048
@@ -118,7 +93,7 @@ const SPREAD = `
  * swizzle reads for 16 outputs at once. A number v, |v| <= 508, is 32 h + l: bytes of eight of them add up without
  * overflow. \`tables\` needs 16 bytes an input.
  */
-export const TABLE_TILE = `
+export const TABLES = `
 const FIRST = memory.data<i16>([0, 1, 2, 0, 0, 1, 2, 0], 16)
 const SECOND = memory.data<i16>([0, 0, 0, 0, 1, 1, 1, 1], 16)
 const BYTES = memory.data<u16>([255, 255, 255, 255, 255, 255, 255, 255], 16)
@@ -142,7 +117,7 @@ function tables(xAt: usize, toAt: usize, blocks: i32): void {
 }
 
 /** Sums of one row x 16 outputs into SUMS, from its tables. */
-function tile_1(t: usize, w: usize, second: usize, blocks: i32): void {
+function single(t: usize, w: usize, second: usize, blocks: i32): void {
   const bytes = v128.load(BYTES), nibbles = v128.load(NIBBLES)
   memory.fill(SUMS, 0, 64)
   while (blocks > 0) {

@@ -107,7 +107,7 @@ export const ternarizeOp: Op = {
 
 /**
  * y = (Xt . Wt^T) * (gamma * (a/127)) + bias; the product of codes is an exact int32.
- * in   codes [..., K'] i8, a [...] f32, sums [...] i32, Wt [N, K] t2, gamma [1] f32, bias [N] f32 or none
+ * in   codes [..., K'] i8, a [...] f32, sums [...] i32 of the codes, Wt [N, K] t2, gamma [1] f32, bias [N] f32 or none
  * out  y [..., N] f32
  * grad d(codes) = dy . (gamma * Wt), d(Wt) = dy^T . (Xt * a/127), dbias = sum of dy over rows
  */
