@@ -1,7 +1,8 @@
 /*
  * C host of a standalone scalar module, which wasm2c (wabt 1.0.32, Debian 12) has made into bitgen.c: pictures, texts,
  * fusion and greedy captions, one at a time. Plans share memory, so results are copied out after each. What
- * src/runtime/session.ts does, and to the bit. For models with all parts and two layers in the decoder, as emoji-nano.
+ * src/runtime/session.ts does, and to the bit. For models with all parts, `matchSimilarity` and two layers in the decoder,
+ * as emoji-nano.
  */
 #ifndef BITGEN_HOST_H
 #define BITGEN_HOST_H
@@ -110,6 +111,8 @@ static struct pair fuse(const struct text *text, const struct picture *picture) 
   memcpy(PORT(fuse_text_prefix), text->prefix, bytes);
   give(PORT(fuse_lengths), text->length);
   GIVE(fuse_vision_tokens, picture->tokens);
+  GIVE(fuse_text_features, text->feature);
+  GIVE(fuse_image_features, picture->feature);
   CALL(fuse, text->length);
   struct pair made = {.states = allocate(bytes), .code = allocate(BYTES(fuse_code))};
   memcpy(made.states, PORT(fuse_embeddings), bytes);
