@@ -66,9 +66,14 @@ function unpack(codesAt: usize, gamma: f32, toAt: usize): void {
 /** Outputs of one pass over a single row: four sums of four hide the latency of an addition. */
 const SINGLE = 16
 
-/** A product of one row reads every weight once: packing them first would take longer than the product. */
-function singleRow(): string {
+/**
+ * A product of one row reads every weight once: packing them first would take longer than the product. With madd only
+ * where 4 divides K: what is left is added with two roundings, which panels, a smaller share of outputs, do not.
+ */
+function singleRow(madd: boolean): string {
   const sums = SINGLE / 4
+  const plus = (sum: string, x: string, w: string) =>
+    `${sum} = ${madd ? `f32x4.relaxed_madd(${x}, ${w}, ${sum})` : `f32x4.add(${sum}, f32x4.mul(${x}, ${w}))`}`
   return `
 /** y[N] = x[K] . w[N,K]^T + bias[N], N >= ${SINGLE}; the last pass overlaps the one before, to the same bits. */
 function single_row(xAt: usize, wAt: usize, biasAt: usize, yAt: usize, K: i32, N: i32): void {
@@ -88,9 +93,9 @@ function single_row(xAt: usize, wAt: usize, biasAt: usize, yAt: usize, K: i32, N
         sums,
         (i) => `r0 = v128.load(at); r1 = v128.load(at + row); r2 = v128.load(at + 2 * row); r3 = v128.load(at + 3 * row)
       a = f32x4.shuffle(r0, r1, 0, 4, 1, 5); b = f32x4.shuffle(r2, r3, 0, 4, 1, 5)
-      p${i} = f32x4.add(p${i}, f32x4.mul(x0, f64x2.shuffle(a, b, 0, 2))); p${i} = f32x4.add(p${i}, f32x4.mul(x1, f64x2.shuffle(a, b, 1, 3)))
+      ${plus(`p${i}`, 'x0', 'f64x2.shuffle(a, b, 0, 2)')}; ${plus(`p${i}`, 'x1', 'f64x2.shuffle(a, b, 1, 3)')}
       a = f32x4.shuffle(r0, r1, 2, 6, 3, 7); b = f32x4.shuffle(r2, r3, 2, 6, 3, 7)
-      p${i} = f32x4.add(p${i}, f32x4.mul(x2, f64x2.shuffle(a, b, 0, 2))); p${i} = f32x4.add(p${i}, f32x4.mul(x3, f64x2.shuffle(a, b, 1, 3)))
+      ${plus(`p${i}`, 'x2', 'f64x2.shuffle(a, b, 0, 2)')}; ${plus(`p${i}`, 'x3', 'f64x2.shuffle(a, b, 1, 3)')}
       at += 4 * row`,
         '      ',
       )}
@@ -110,8 +115,6 @@ function single_row(xAt: usize, wAt: usize, biasAt: usize, yAt: usize, K: i32, N
  * Source of one module of products; `name` makes the exports from the family, `full` is the rows of a full tile.
  */
 export function matmulF32(vector: boolean, madd: boolean, name: (family: string) => string, full: number): string {
-  // Training has no products of one row, and none with int8 weights.
-  const single = vector && !madd
   const sizes = vector ? heights(full) : [1]
   const tiles = vector
     ? sizes.flatMap((rows) => [gemmTile(rows, 8, 'rows', madd), gemmTile(rows, 8, 'columns', madd)])
@@ -131,7 +134,7 @@ ${gemmPanel('rows', sizes)}
 ${gemmPanel('columns', sizes)}
 
 ${vector ? TRANSPOSE : ''}
-${single ? singleRow() : ''}
+${vector ? singleRow(madd) : ''}
 /** Row-major w[N,K] into panels over N: panel[k][j] = w[n0 + j][k], zeros past N; those of n0 from \`first\` to \`end\`. */
 function panels_of_rows(wAt: usize, toAt: usize, K: i32, N: i32, first: i32, end: i32): void {
   toAt += <usize>first * <usize>K << 2
@@ -194,11 +197,11 @@ function multiply(aAt: usize, panelsAt: usize, biasAt: usize, cAt: usize, M: i32
 
 /** y[M,N] = x[M,K] . w[N,K]^T + bias[N] (biasAt 0: none); panels: round8(N)*K f32. */
 export function ${name('matmul_nt__f32')}(xAt: usize, wAt: usize, biasAt: usize, yAt: usize, panelsAt: usize, M: i32, K: i32, N: i32): void {
-  const unit = ${single ? `M == 1 ? ${SINGLE} : 8` : '8'}
+  const unit = ${vector ? `M == 1 ? ${SINGLE} : 8` : '8'}
   const first = firstOf(N, unit), end = endOf(N, unit)
   ${
-    single
-      ? `if (M == 1 && end - first >= ${SINGLE}) {
+    vector
+      ? `if (M == 1 && end - first >= ${SINGLE}${madd ? ' && K % 4 == 0' : ''}) {
     const at = <usize>first << 2
     return single_row(xAt, wAt + at * <usize>K, biasAt ? biasAt + at : 0, yAt + at, K, end - first)
   }`
