@@ -13,12 +13,19 @@ import { builtModule } from './support/kernels.ts'
 import { shapeConfig } from './support/shapes.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'bitgen-lock-'))
-test.after(() => rmSync(dir, { recursive: true, force: true }))
+const started: ChildProcess[] = []
+test.after(() => {
+  // Where a test failed its child still holds the lock.
+  for (const child of started) child.kill('SIGKILL')
+  rmSync(dir, { recursive: true, force: true })
+})
 
 function start(path: string, times: number): ChildProcess {
   const script = join(import.meta.dirname, 'support', 'lock-child.ts')
   const args = ['--import', 'tsx', script, path, String(times)]
-  return spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  started.push(child)
+  return child
 }
 
 const failure = (call: Promise<unknown>) =>
