@@ -33,7 +33,7 @@ export async function builtKernels(): Promise<Kernels[]> {
     const wrong = checkAnswers(tried)
     if (wrong !== undefined) throw new Error(`${isa}: ${wrong}`)
     const faults = [...tried.struckOut].filter(([name]) => !(isBehindFlag && MISCOMPILED.test(name)))
-    if (faults.length > 0) throw new Error(`${isa}: ${faults.join('; ')}`)
+    if (faults.length > 0) throw new Error(faults.map((fault) => fault.join(': ')).join('; '))
     const kernels = tried.manifest.kernels.filter(({ name }) => !tried.struckOut.has(name))
     modules.push(await instantiate(wasm, { ...tried.manifest, kernels }))
   }
