@@ -80,7 +80,7 @@ async function benchMemory(
   const { scope, shares } = await measureScope(model, queries, queries, { progress })
   const [taught, asked] = [read(MEMORY.taught), read(MEMORY.asked)]
   const [lessons, questions] = [await readDrawings(model, taught, progress), await readDrawings(model, asked, progress)]
-  const reports = MEMORY.ways.map((ways) => oneShot(lessons, questions, { ways, weights: scope.weights }))
+  const reports = MEMORY.ways.map((ways) => oneShot(lessons, questions, { ways }))
   const text = (kind: 'image' | 'text' | 'code') =>
     `${kind} from ${scope[kind].toFixed(3)}: ${shares[kind].accepted.toFixed(1)} % of others accepted`
   console.log(`memory, thresholds on ${MEMORY.scope}: ${(['image', 'text', 'code'] as const).map(text).join('; ')}`)

@@ -21,7 +21,7 @@ import { Oracle } from './support/oracle.ts'
 import { thrown } from './support/thrown.ts'
 
 /** Pictures that are less alike than this are not taught: the noise of picture() is alike to 0.93. */
-const SCOPE = { image: 0.9999, text: 0.5, code: 0.5, weights: { image: 1, text: 0 } }
+const SCOPE = { image: 0.9999, text: 0.5, code: 0.5 }
 const bytes = await microModel({}, { scope: SCOPE })
 const core = await Core.load(bytes)
 const node = await BitGen.load(bytes)
@@ -61,8 +61,10 @@ async function logProbability(image: Pixels, ids: readonly number[], memory: boo
   const states = decode(b, config, x, w, b.input('read', ['B', MICRO_CHANNELS]), b.input('visible', ['B'], 'i32'))
   b.output('logits', matmul(b, states, tokenTable(b, config)))
 
-  const { image_states } = oracle.run(encodeImageGraph(config), oracle.image(image.data), { B: 1 })
-  const z = memory ? core.memory.readFor((await core.embedImage(image)).data) : null
+  const encoded = oracle.run(encodeImageGraph(config), oracle.image(image.data), { B: 1 })
+  const { image_features, vision_tokens, image_states } = encoded
+  const [feature, tokens, patchStates] = [image_features, vision_tokens, image_states].map((x) => Float32Array.from(x))
+  const z = memory ? core.memory.readFor({ feature, tokens, states: patchStates }) : null
   const rows = [EOS, ...ids].map((id) => kept.row(id))
   const feeds = {
     ids: rows.slice(0, -1),

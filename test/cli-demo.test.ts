@@ -69,7 +69,7 @@ test('the demo says what is in scope', async () => {
     [-2, 36, /^  banana .*\.\d\d \w/m],
     [2, 0, /^  banana .*\.\d\d \(\w/m],
   ] as const) {
-    const scope = { image, text: image, code: image, weights: { image: 1, text: 0 } }
+    const scope = { image, text: image, code: image }
     const { out, html } = await demoOf(await microModel({}, { scope }))
     assert.match(out, answer)
     assert.match(out, `In brackets: not sure, below ${image}.00; ${mistaken} of 36 other drawings reach it.`)

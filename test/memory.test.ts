@@ -7,20 +7,21 @@ import * as assert from 'uvu/assert'
 import { Stream, USE } from '../src/base/rng.ts'
 import { writeMemoryFile } from '../src/io/memory-file.ts'
 import { readSafetensors, writeSafetensors } from '../src/io/safetensors.ts'
-import { EpisodicMemory, type MemoryEntry } from '../src/runtime/memory.ts'
+import { EpisodicMemory, type MemoryEntry, type MemoryQuery } from '../src/runtime/memory.ts'
 
-const [SLOTS, CHANNELS] = [8, 32]
+const [SLOTS, CHANNELS, IMAGE] = [8, 32, 80]
 
 function numbers(seed: number, length = CHANNELS): Float32Array {
   const stream = new Stream(seed, 0, 0, USE.episode)
   return Float32Array.from({ length }, () => stream.normal())
 }
 
-const OPTIONS = { prior: numbers(1, SLOTS * CHANNELS), slots: SLOTS, channels: CHANNELS }
+const OPTIONS = { prior: numbers(1, SLOTS * CHANNELS), slots: SLOTS, channels: CHANNELS, imageLength: IMAGE }
 
 /** Entry `n`: other numbers for every n. */
 function entryOf(n: number, channels = CHANNELS): MemoryEntry {
-  const [z, image, text] = [1, 2, 3].map((kind) => numbers(1000 * kind + n, channels))
+  const [z, text] = [1, 3].map((kind) => numbers(1000 * kind + n, channels))
+  const image = numbers(2000 + n, IMAGE)
   return { id: `e${n}`, label: `thing ${n}`, z, image, text }
 }
 
@@ -57,7 +58,7 @@ for (const [slots, channels, steps] of [
   [32, 128, 160],
 ]) {
   test(`what was forgotten leaves no trace: ${slots} slots, ${steps} writes and forgets`, () => {
-    const options = { prior: numbers(2, slots * channels), slots, channels }
+    const options = { prior: numbers(2, slots * channels), slots, channels, imageLength: IMAGE }
     const memory = new EpisodicMemory(options)
     const stream = new Stream(slots, 0, 0, USE.sample)
     let left: number[] = []
@@ -137,21 +138,22 @@ test('an entry is a copy: what the caller does to its arrays changes nothing', (
   assert.equal(memory.entry('e1'), entryOf(1))
 })
 
-test('ranks by the cosine of the kind that is asked, oldest first among equals, or by weights', () => {
-  const axis = (...at: number[]) => Float32Array.from({ length: CHANNELS }, (_, c) => Number(at.includes(c)))
+test('ranks by the cosine of the kind that is asked, oldest first among equals', () => {
+  const axes = (length: number, ...at: number[]) => Float32Array.from({ length }, (_, c) => Number(at.includes(c)))
+  const axis = (...at: number[]) => axes(CHANNELS, ...at)
+  const imageAxis = (at: number) => axes(IMAGE, at)
   const memory = new EpisodicMemory(OPTIONS)
-  assert.is(memory.nearest({ image: axis(0) }), null)
-  memory.write({ id: 'a', label: 'A', z: axis(2), image: axis(0), text: axis(1) })
-  memory.write({ id: 'b', label: 'B', z: axis(0, 1), image: axis(1), text: axis(0) })
-  memory.write({ id: 'c', label: 'C', z: axis(3), image: axis(0), text: axis(2) })
-  const ids = (...query: Parameters<EpisodicMemory['rank']>) => memory.rank(...query).map(({ id }) => id)
-  assert.equal(ids({ image: axis(0) }), ['a', 'c', 'b'])
+  assert.is(memory.nearest({ image: imageAxis(50) }), null)
+  memory.write({ id: 'a', label: 'A', z: axis(2), image: imageAxis(50), text: axis(1) })
+  memory.write({ id: 'b', label: 'B', z: axis(0, 1), image: imageAxis(51), text: axis(0) })
+  memory.write({ id: 'c', label: 'C', z: axis(3), image: imageAxis(50), text: axis(2) })
+  const ids = (query: MemoryQuery) => memory.rank(query).map(({ id }) => id)
+  assert.equal(ids({ image: imageAxis(50) }), ['a', 'c', 'b'])
   assert.equal(ids({ text: axis(0) }), ['b', 'a', 'c'])
-  assert.equal(ids({ image: axis(0) }, { image: 1, text: 2 }), ['b', 'a', 'c'])
   const best = memory.nearest({ code: axis(0) })!
   assert.equal([best.id, best.label], ['b', 'B'])
   assert.ok(Math.abs(best.similarity - Math.SQRT1_2) < 1e-6)
-  assert.is(memory.nearest({ image: new Float32Array(CHANNELS) })!.similarity, 0)
+  assert.is(memory.nearest({ image: new Float32Array(IMAGE) })!.similarity, 0)
 })
 
 test('what does not fit is refused, and the memory stays as it was', () => {
@@ -161,14 +163,14 @@ test('what does not fit is refused, and the memory stays as it was', () => {
   nan[5] = NaN
   const refusals: [call: () => unknown, error: RegExp][] = [
     [() => memory.write({ ...entryOf(3), z: odd }), /^codes and features must have 32 numbers, got 33$/],
-    [() => memory.write({ ...entryOf(3), image: nan }), /^codes and features must be finite$/],
+    [() => memory.write({ ...entryOf(3), image: numbers(3) }), /^keys of pictures must have 80 numbers, got 32$/],
+    [() => memory.write({ ...entryOf(3), image: numbers(3, IMAGE).fill(NaN) }), /^keys of pictures must be finite$/],
     [() => memory.write({ ...entryOf(3), text: [1] as never }), /^codes and features must be Float32Arrays/],
     [() => memory.write({ ...entryOf(3), label: 5 as never }), /^id and label must be strings/],
     [() => memory.read(nan), /^codes and features must be finite$/],
-    [() => memory.rank({ image: odd }), /^codes and features must have 32 numbers, got 33$/],
+    [() => memory.rank({ image: odd }), /^keys of pictures must have 80 numbers, got 33$/],
     [() => memory.rank({}), /^a query must have one of image, text and code, got \[\]$/],
     [() => memory.rank({ image: nan, text: nan }), /^a query must have one of image, text and code/],
-    [() => memory.rank({ image: numbers(1) }, { image: NaN, text: 0 }), /^weights must be finite numbers/],
     [() => new EpisodicMemory({ ...OPTIONS, slots: 0 }), /^slots must be a whole number from 1, got 0$/],
     [() => new EpisodicMemory({ ...OPTIONS, channels: 1.5 }), /^channels must be a whole number from 1, got 1.5$/],
     [() => new EpisodicMemory({ ...OPTIONS, capacity: 0 }), /^capacity must be a whole number from 1, got 0$/],
@@ -236,11 +238,11 @@ function withMetadata(changes: Record<string, string>): Uint8Array {
 
 /** A file that states its digests rightly, of any entries. */
 function fileOf(...entries: MemoryEntry[]): Uint8Array {
-  return writeMemoryFile({ entries, next: 1 }, Float64Array.from(OPTIONS.prior), CHANNELS)
+  return writeMemoryFile({ entries, next: 1 }, Float64Array.from(OPTIONS.prior), OPTIONS)
 }
 
 test('files that are none of this memory are refused', () => {
-  const infinite = { ...entryOf(1), image: numbers(1).fill(Infinity) }
+  const infinite = { ...entryOf(1), image: numbers(1, IMAGE).fill(Infinity) }
   const refusals: [bytes: Uint8Array, error: RegExp, options?: typeof OPTIONS & { capacity?: number }][] = [
     [withMetadata({ kind: 'model' }), /must be of kind memory, got "model"/],
     [withMetadata({ ledger: '[]' }), /digest of the content must be/],

@@ -25,10 +25,6 @@ export function addOneShot(cli: CAC): void {
     .option('--ways <list>', `Things taught at a time; default ${WAYS}`)
     .option('--episodes <n>', 'How often they are drawn anew; default 600')
     .option('--seed <n>', 'Of the draws; default 0')
-    .option(
-      '--text-weight <w>',
-      'Compares with labels too: w times, and pictures 1 - w times. Default: as the model says',
-    )
     .option('--json <file>', 'Writes the figures there too, in percent')
     .option(...MODEL_OPTION)
     .example(
@@ -39,17 +35,14 @@ export function addOneShot(cli: CAC): void {
       const [taught, queries] = [requiredOption(options, 'taught'), requiredOption(options, 'queries')]
       const [episodes, seed] = [numberOption(options, 'episodes'), numberOption(options, 'seed')]
       const ways = waysOf(option(options, 'ways') ?? WAYS)
-      const textWeight = numberOption(options, 'textWeight')
       const json = option(options, 'json')
       const sets = [readCaptions(taught, images), readCaptions(queries, images)]
       const model = await openModel(options)
-      const { name, scope } = model.info().manifest
+      const { name } = model.info().manifest
       const progress = (label: string, total: number) => new Progress(label, total)
       const lessons = await readDrawings(model, sets[0], progress)
       const asked = await readDrawings(model, sets[1], progress)
-      const own = scope?.weights ?? { image: 1, text: 0 }
-      const weights = textWeight === undefined ? own : { image: 1 - textWeight, text: textWeight }
-      const reports = ways.map((n) => oneShot(lessons, asked, { ways: n, episodes, seed, weights }))
+      const reports = ways.map((n) => oneShot(lessons, asked, { ways: n, episodes, seed }))
       console.log(oneShotText(name, reports))
       if (json !== undefined) writeFileSync(json, `${JSON.stringify(reports, null, 2)}\n`)
     })

@@ -10,7 +10,7 @@ import { thumbnail } from '../data/thumbnail.ts'
 import { decodeImage } from '../image/decode.ts'
 import type { Pixels } from '../image/pixels.ts'
 import { readSafetensors } from '../io/safetensors.ts'
-import { EpisodicMemory, type MemoryEntry, type MemoryWeights } from '../runtime/memory.ts'
+import { EpisodicMemory, type MemoryEntry } from '../runtime/memory.ts'
 import type { Model } from '../runtime/model.ts'
 
 /** What teaches and is asked; the class of `bitgen` fits. */
@@ -23,7 +23,7 @@ export interface LabelledPicture extends KnownPicture {
 
 export interface Drawing {
   concept: string | number
-  /** What the memory keeps of it, [C] each. */
+  /** What the memory keeps of it. */
   kept: Pick<MemoryEntry, 'image' | 'text' | 'z'>
   /** Of its pixels [768] (data/thumbnail.ts). */
   thumbnail: Float32Array
@@ -60,24 +60,16 @@ export async function readDrawings(
   return drawings
 }
 
-/**
- * Similarity of every query with every drawing taught, as `recall` has it: a row [taught] for each query. `weights` say
- * what a picture is compared with; other kinds are compared with their own.
- */
-export function similarities(
-  taught: readonly Drawing[],
-  queries: readonly Drawing[],
-  kind: Kind,
-  weights: MemoryWeights,
-): Float64Array[] {
-  const channels = taught[0].kept.z.length
+/** Similarity of every query with every drawing taught, as `recall` has it: a row [taught] for each query. */
+export function similarities(taught: readonly Drawing[], queries: readonly Drawing[], kind: Kind): Float64Array[] {
+  const [channels, imageLength] = [taught[0].kept.z.length, taught[0].kept.image.length]
   // Entries are ranked without the posterior: any prior serves.
   const prior = new Float32Array(channels).fill(1)
-  const memory = new EpisodicMemory({ prior, slots: 1, channels, capacity: taught.length })
+  const memory = new EpisodicMemory({ prior, slots: 1, channels, imageLength, capacity: taught.length })
   taught.forEach(({ kept }, i) => memory.write({ ...kept, id: String(i), label: '' }))
   return queries.map(({ kept }) => {
     const row = new Float64Array(taught.length)
-    const ranked = memory.rank({ [kind]: kept[KEPT[kind]] }, kind === 'image' ? weights : undefined)
+    const ranked = memory.rank({ [kind]: kept[KEPT[kind]] })
     for (const { id, similarity } of ranked) row[Number(id)] = similarity
     return row
   })

@@ -7,7 +7,6 @@
 import { requireThat } from '../base/errors.ts'
 import { Stream, USE } from '../base/rng.ts'
 import { similarity } from '../data/thumbnail.ts'
-import type { MemoryWeights } from '../runtime/memory.ts'
 import { drawOne, drawSome, sharedConcepts, similarities, type Drawing, type SharedConcept } from './drawings.ts'
 
 export interface OneShotOptions {
@@ -17,8 +16,6 @@ export interface OneShotOptions {
   episodes?: number
   /** Default 0. */
   seed?: number
-  /** What pictures are compared with, as the model's scope has it. */
-  weights: MemoryWeights
 }
 
 /** In percent. */
@@ -52,7 +49,7 @@ interface Pair {
 export function oneShot(
   taught: readonly Drawing[],
   queries: readonly Drawing[],
-  { ways, episodes = 600, seed = 0, weights }: OneShotOptions,
+  { ways, episodes = 600, seed = 0 }: OneShotOptions,
 ): OneShotReport {
   const shared = sharedConcepts(taught, queries)
   const isWhole = (n: number) => Number.isInteger(n) && n >= 2
@@ -69,7 +66,7 @@ export function oneShot(
     ways,
     episodes,
     concepts: most,
-    model: accuracyOf(drawn, similarities(taught, queries, 'image', weights)),
+    model: accuracyOf(drawn, similarities(taught, queries, 'image')),
     pixels: accuracyOf(drawn, byPixels),
     chance: 100 / ways,
   }

@@ -6,7 +6,6 @@
 import { requireThat } from '../base/errors.ts'
 import { Stream, USE } from '../base/rng.ts'
 import type { Scope } from '../io/model-file.ts'
-import type { MemoryWeights } from '../runtime/memory.ts'
 import {
   drawOne,
   drawSome,
@@ -27,8 +26,6 @@ export interface ScopeOptions {
   draws?: number
   /** Default 0. */
   seed?: number
-  /** Default: pictures alone. */
-  weights?: MemoryWeights
 }
 
 /** In percent, over all draws. */
@@ -51,13 +48,6 @@ const KINDS = ['image', 'text', 'code'] as const
 const ACCEPTED = 0.05
 /** Thresholds lie this far above the first similarity that is refused. */
 const ABOVE = 1e-9
-/**
- * Labels say much of concepts that were trained on and little of others, which are what a memory is for: with half the
- * weight on labels, nano at step 400 told 8 of 100 more at 20 ways on dev_style, and 9 fewer on concepts never seen
- * (`bitgen one-shot --text-weight 0.5`).
- */
-const PICTURES = { image: 1, text: 0 }
-
 /** A query and what it is nearest to. */
 interface Answer {
   similarity: number
@@ -84,9 +74,8 @@ export function scopeOf(
   queries: readonly Drawing[],
   options: ScopeOptions = {},
 ): ScopeReport {
-  const { weights = PICTURES } = options
-  const threshold = (kind: Kind) => thresholdOf(answersOf(taught, queries, kind, weights, options))
-  const scope = { image: threshold('image'), text: threshold('text'), code: threshold('code'), weights }
+  const threshold = (kind: Kind) => thresholdOf(answersOf(taught, queries, kind, options))
+  const scope = { image: threshold('image'), text: threshold('text'), code: threshold('code') }
   return { scope, ...scopeShares(scope, taught, queries, options) }
 }
 
@@ -95,10 +84,10 @@ export function scopeShares(
   scope: Scope,
   taught: readonly Drawing[],
   queries: readonly Drawing[],
-  options: Omit<ScopeOptions, 'weights'> = {},
+  options: ScopeOptions = {},
 ): Omit<ScopeReport, 'scope'> {
   const shares = KINDS.map((kind) => {
-    const answers = answersOf(taught, queries, kind, scope.weights, options)
+    const answers = answersOf(taught, queries, kind, options)
     return [kind, sharesOf(answers, scope[kind])] as const
   })
   const concepts = sharedConcepts(taught, queries).length
@@ -110,13 +99,12 @@ function answersOf(
   drawings: readonly Drawing[],
   queries: readonly Drawing[],
   kind: Kind,
-  weights: MemoryWeights,
   { taught = 20, draws = 200, seed = 0 }: ScopeOptions,
 ): Answer[] {
   const shared = sharedConcepts(drawings, queries)
   const fits = taught >= 1 && taught < shared.length
   requireThat(fits, 'scope', `the sets must share more than ${taught} concepts`, shared.length)
-  const scores = similarities(drawings, queries, kind, weights)
+  const scores = similarities(drawings, queries, kind)
   return Array.from({ length: draws }, (_, draw) => {
     const stream = new Stream(seed, draw, taught, USE.episode)
     const memory = drawSome(shared, taught, stream).map((concept) => drawOne(concept.taught, stream))

@@ -56,10 +56,12 @@ export class Subject {
    */
   recallAll(episode: readonly { picture: EncodedImage; text: string }[]): Float32Array[] {
     const memory = new EpisodicMemory(this.session.memoryOptions)
+    // Codes alone are read here.
+    const image = new Float32Array(memory.imageLength)
     const codes = episode.map(({ picture, text }) => {
       return this.session.fuse(this.session.encodeText(this.ids(text)), picture).code
     })
-    for (const z of codes) memory.write({ label: '', z, image: z, text: z })
+    for (const z of codes) memory.write({ label: '', z, image, text: z })
     return codes.map((z) => memory.read(z).z)
   }
 

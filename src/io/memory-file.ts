@@ -9,7 +9,13 @@ import { dataSection, readSafetensors, tensorOf, writeSafetensors } from './safe
 const WHERE = 'memory file'
 const FEATURES = ['image', 'text', 'z'] as const
 
-/** What is taught: `z` the code, `image` and `text` the contrastive features, all of the channels of the model. */
+/** Sizes of a model's memory: of codes and text features, and of keys of pictures. */
+export interface MemorySizes {
+  channels: number
+  imageLength: number
+}
+
+/** What is taught: `z` the code [C], `image` the key of the picture (runtime/image-key.ts), `text` the feature [C]. */
 export interface MemoryEntry {
   id: string
   label: string
@@ -26,12 +32,13 @@ export interface MemoryFile {
 }
 
 /** The bytes of a memory; the same for the same content. */
-export function writeMemoryFile({ entries, next }: MemoryFile, prior: Float64Array, channels: number): Uint8Array {
+export function writeMemoryFile({ entries, next }: MemoryFile, prior: Float64Array, sizes: MemorySizes): Uint8Array {
   const tensors = new Map(
     FEATURES.map((feature) => {
-      const data = new Float32Array(entries.length * channels)
-      entries.forEach((entry, i) => data.set(entry[feature], i * channels))
-      return [feature, tensorOf(data, [entries.length, channels])]
+      const length = lengthOf(feature, sizes)
+      const data = new Float32Array(entries.length * length)
+      entries.forEach((entry, i) => data.set(entry[feature], i * length))
+      return [feature, tensorOf(data, [entries.length, length])]
     }),
   )
   const ledger = JSON.stringify(entries.map(({ id, label }) => [id, label]))
@@ -41,7 +48,7 @@ export function writeMemoryFile({ entries, next }: MemoryFile, prior: Float64Arr
 }
 
 /** Reads a file for a model with this prior. Throws a RangeError that names what does not hold. */
-export function readMemoryFile(bytes: Uint8Array, prior: Float64Array, channels: number): MemoryFile {
+export function readMemoryFile(bytes: Uint8Array, prior: Float64Array, sizes: MemorySizes): MemoryFile {
   const { tensors, metadata } = readSafetensors(bytes)
   requireThat(metadata.kind === 'memory', WHERE, 'must be of kind memory', metadata.kind ?? null)
   const content = contentDigest(dataSection(bytes), metadata)
@@ -52,14 +59,19 @@ export function readMemoryFile(bytes: Uint8Array, prior: Float64Array, channels:
   requireThat(/^[1-9]\d{0,14}$/.test(metadata.next), WHERE, 'next must be a whole number from 1', metadata.next ?? null)
   const [image, text, z] = FEATURES.map((feature) => {
     const tensor = tensors.get(feature)
-    const shape = `[${ledger.length},${channels}]`
+    const length = lengthOf(feature, sizes)
+    const shape = `[${ledger.length},${length}]`
     const fits = tensor?.dtype === 'F32' && `[${tensor.shape}]` === shape
     requireThat(fits, WHERE, `${feature} must be F32 ${shape}`, tensor && [tensor.dtype, ...tensor.shape])
     requireThat((tensor.data as Float32Array).every(Number.isFinite), WHERE, `${feature} must be finite`)
-    return (i: number) => tensor.data.slice(i * channels, (i + 1) * channels) as Float32Array
+    return (i: number) => tensor.data.slice(i * length, (i + 1) * length) as Float32Array
   })
   const entries = ledger.map(([id, label], i) => ({ id, label, z: z(i), image: image(i), text: text(i) }))
   return { entries, next: Number(metadata.next) }
+}
+
+function lengthOf(feature: (typeof FEATURES)[number], { channels, imageLength }: MemorySizes): number {
+  return feature === 'image' ? imageLength : channels
 }
 
 function parseLedger(text = ''): [id: string, label: string][] {

@@ -14,8 +14,6 @@ export interface Scope {
   image: number
   text: number
   code: number
-  /** Weights of an entry's image and text in the score of a picture. */
-  weights: { image: number; text: number }
 }
 
 /** What is said of a model, as JSON in its file. */

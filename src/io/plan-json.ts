@@ -49,9 +49,7 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 }
 
 function isScope(value: unknown): boolean {
-  if (!isRecord(value) || !isRecord(value.weights)) return false
-  const { image, text, code, weights } = value
-  return [image, text, code, weights.image, weights.text].every(isNumber)
+  return isRecord(value) && [value.image, value.text, value.code].every(isNumber)
 }
 
 /** What must hold of each key of the manifest. */

@@ -19,6 +19,8 @@ export interface MemoryOptions {
   prior: Float32Array | Float64Array
   slots: number
   channels: number
+  /** Numbers of a key of a picture (image-key.ts). */
+  imageLength: number
   /** Entries; beyond, the oldest is forgotten. Default 1024. */
   capacity?: number
 }
@@ -30,22 +32,17 @@ export interface MemoryQuery {
   code?: Float32Array
 }
 
-/** How much each feature of an entry counts for an image or text query. */
-export interface MemoryWeights {
-  image: number
-  text: number
-}
-
 export interface MemoryMatch {
   id: string
   label: string
-  /** Cosine, or the weighted sum of cosines. */
+  /** Cosine. */
   similarity: number
 }
 
 export class EpisodicMemory {
   readonly slots: number
   readonly channels: number
+  readonly imageLength: number
   readonly capacity: number
   private readonly prior: Float64Array
   /** Cholesky factor of the ridged Gram matrix of the prior: all write addresses are solves with it. */
@@ -60,14 +57,15 @@ export class EpisodicMemory {
   /** Kept until the state changes: M, and the factor of its ridged Gram matrix. */
   private cached: { M: Float64Array; factor: Float64Array } | undefined
 
-  constructor({ prior, slots, channels, capacity = CAPACITY }: MemoryOptions) {
-    for (const [name, value] of Object.entries({ slots, channels, capacity })) {
+  constructor({ prior, slots, channels, imageLength, capacity = CAPACITY }: MemoryOptions) {
+    for (const [name, value] of Object.entries({ slots, channels, imageLength, capacity })) {
       requireThat(Number.isSafeInteger(value) && value >= 1, 'memory', `${name} must be a whole number from 1`, value)
     }
     const size = slots * channels
     requireThat(prior.length === size, 'memory', `prior must have ${slots} x ${channels} numbers`, prior.length)
     this.slots = slots
     this.channels = channels
+    this.imageLength = imageLength
     this.capacity = capacity
     this.prior = Float64Array.from(prior)
     this.factor = ridgedFactor(this.prior, slots, channels)
@@ -98,7 +96,9 @@ export class EpisodicMemory {
     const { id = String(this.next), label } = entry
     requireKind(typeof id === 'string' && typeof label === 'string', 'memory', 'id and label must be strings', entry)
     requireThat(!this.ledger.has(id), 'memory', 'must not have this id yet', id)
-    const [z, image, text] = [entry.z, entry.image, entry.text].map((feature) => this.checked(feature).slice())
+    const z = this.checked(entry.z).slice()
+    const image = this.checkedImage(entry.image).slice()
+    const text = this.checked(entry.text).slice()
     const oldest = this.size < this.capacity ? undefined : this.ledger.keys().next().value
     if (oldest !== undefined) this.forget(oldest)
     this.ledger.set(id, { id, label, z, image, text })
@@ -134,45 +134,34 @@ export class EpisodicMemory {
     return { z: Float32Array.from(product(address, M, 1, slots, channels)), address }
   }
 
-  /**
-   * All entries, most similar first; of equal ones the oldest. A code is compared with the codes of the entries, an
-   * image or a text with their features: score = weights.image * cos(q, image) + weights.text * cos(q, text), by
-   * default with the feature of its own kind.
-   */
-  rank(query: MemoryQuery, weights?: MemoryWeights): MemoryMatch[] {
+  /** All entries by the cosine with what they have of the query's kind, most similar first; of equal ones the oldest. */
+  rank(query: MemoryQuery): MemoryMatch[] {
     const given = (['image', 'text', 'code'] as const).filter((kind) => query[kind] !== undefined)
     requireThat(given.length === 1, 'memory', 'a query must have one of image, text and code', given)
     const [kind] = given
-    const q = this.checked(query[kind]!)
-    const { image, text } = weights ?? { image: Number(kind === 'image'), text: Number(kind === 'text') }
-    const finite = Number.isFinite(image) && Number.isFinite(text)
-    requireThat(finite, 'memory', 'weights must be finite numbers', weights)
-    const score = (entry: MemoryEntry) => {
-      if (kind === 'code') return cosine(q, entry.z)
-      return (image && image * cosine(q, entry.image)) + (text && text * cosine(q, entry.text))
-    }
+    const q = kind === 'image' ? this.checkedImage(query.image!) : this.checked(query[kind]!)
+    const own = kind === 'code' ? 'z' : kind
     return Array.from(this.ledger.values(), (entry) => ({
       id: entry.id,
       label: entry.label,
-      similarity: score(entry),
+      similarity: cosine(q, entry[own]),
     })).sort((a, b) => b.similarity - a.similarity)
   }
 
   /** The first of `rank`; null where nothing is remembered. */
-  nearest(query: MemoryQuery, weights?: MemoryWeights): MemoryMatch | null {
-    return this.rank(query, weights)[0] ?? null
+  nearest(query: MemoryQuery): MemoryMatch | null {
+    return this.rank(query)[0] ?? null
   }
 
   /** The ledger as a file; the posterior follows from it. Ids and labels may fill a header of 1 MiB. */
   save(): Uint8Array {
-    const { prior, channels, next } = this
-    return writeMemoryFile({ entries: [...this.ledger.values()], next }, prior, channels)
+    return writeMemoryFile({ entries: [...this.ledger.values()], next: this.next }, this.prior, this)
   }
 
   /** The memory of a file. Throws a RangeError where it is damaged, too large, or of another model. */
   static load(bytes: Uint8Array, options: MemoryOptions): EpisodicMemory {
     const memory = new EpisodicMemory(options)
-    const { entries, next } = readMemoryFile(bytes, memory.prior, memory.channels)
+    const { entries, next } = readMemoryFile(bytes, memory.prior, memory)
     const { capacity } = memory
     requireThat(entries.length <= capacity, 'memory file', `must have at most ${capacity} entries`, entries.length)
     for (const entry of entries) memory.write(entry)
@@ -209,11 +198,14 @@ export class EpisodicMemory {
     return this.cached
   }
 
-  private checked(feature: Float32Array): Float32Array {
-    requireKind(feature instanceof Float32Array, 'memory', 'codes and features must be Float32Arrays', feature)
-    const fits = feature.length === this.channels
-    requireThat(fits, 'memory', `codes and features must have ${this.channels} numbers`, feature.length)
-    requireThat(feature.every(Number.isFinite), 'memory', 'codes and features must be finite')
+  private checkedImage(key: Float32Array): Float32Array {
+    return this.checked(key, 'keys of pictures', this.imageLength)
+  }
+
+  private checked(feature: Float32Array, what = 'codes and features', length = this.channels): Float32Array {
+    requireKind(feature instanceof Float32Array, 'memory', `${what} must be Float32Arrays`, feature)
+    requireThat(feature.length === length, 'memory', `${what} must have ${length} numbers`, feature.length)
+    requireThat(feature.every(Number.isFinite), 'memory', `${what} must be finite`)
     return feature
   }
 }

@@ -111,7 +111,7 @@ export abstract class Model<Image, Text, Piece> {
     const { memory = true, signal, ...search } = options
     const start = async () => {
       const picture = await this.encodeImage(image)
-      const read = memory && this.recognition ? this.recognition.readFor(picture.feature) : null
+      const read = memory && this.recognition ? this.recognition.readFor(picture) : null
       return this.loaded.caption(picture, read, search)
     }
     return new CaptionStream({ start, ...this.pieces() }, signal)

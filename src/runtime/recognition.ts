@@ -1,10 +1,12 @@
 /**
  * `model.memory`: teaches things in one write, without back-propagation, and recognises them (model.md section 6). An
- * entry fuses a picture with its text; recognition from one of them compares contrastive features, from both codes.
+ * entry fuses a picture with its text. A picture is recognised by its key (image-key.ts), a text by its contrastive
+ * feature, both together by their code.
  */
 import { requireThat } from '../base/errors.ts'
+import { imageKey } from './image-key.ts'
 import { EpisodicMemory, type MemoryMatch, type MemoryQuery } from './memory.ts'
-import type { Session } from './session.ts'
+import type { EncodedImage, Session } from './session.ts'
 
 export interface Lesson<Image, Text> {
   image: Image
@@ -46,7 +48,7 @@ export class Recognition<Image, Text> {
     const picture = await this.reader.encodeImage(image)
     const words = this.reader.encodeText(said)
     const { code } = this.session.fuse(words, picture)
-    return this.memory.write({ id, label, z: code, image: picture.feature, text: words.feature })
+    return this.memory.write({ id, label, z: code, image: imageKey(picture), text: words.feature })
   }
 
   /** The entry that is most like the image, the text, or both together; null while nothing is remembered. */
@@ -56,12 +58,12 @@ export class Recognition<Image, Text> {
     const picture = image === undefined ? undefined : await this.reader.encodeImage(image)
     const words = text === undefined ? undefined : this.reader.encodeText(text)
     if (picture && words) return this.nearest({ code: this.session.fuse(words, picture).code })
-    return this.nearest(picture ? { image: picture.feature } : { text: words!.feature })
+    return this.nearest(picture ? { image: imageKey(picture) } : { text: words!.feature })
   }
 
   /** What the memory reads for a picture [C], where it is like one that was taught; null where not. */
-  readFor(feature: Float32Array): Float32Array | null {
-    const match = this.nearest({ image: feature })
+  readFor(picture: EncodedImage): Float32Array | null {
+    const match = this.nearest({ image: imageKey(picture) })
     return match?.inScope ? this.memory.read(this.memory.entry(match.id).z).z : null
   }
 
@@ -86,9 +88,8 @@ export class Recognition<Image, Text> {
   }
 
   private nearest(query: MemoryQuery): Recollection | null {
-    const { scope } = this.session
     const kind = query.image ? 'image' : query.text ? 'text' : 'code'
-    const match = this.memory.nearest(query, kind === 'image' ? scope.weights : undefined)
-    return match && { ...match, inScope: match.similarity >= scope[kind] }
+    const match = this.memory.nearest(query)
+    return match && { ...match, inScope: match.similarity >= this.session.scope[kind] }
   }
 }

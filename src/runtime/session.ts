@@ -10,6 +10,7 @@ import type { Tensor } from '../io/safetensors.ts'
 import { batchIds, EOS, VOCABULARY, VocabularyMap } from '../text/vocabulary.ts'
 import { Decoder } from './decoder.ts'
 import { Executor } from './execute.ts'
+import { imageKeyLength } from './image-key.ts'
 import { int8Plans } from './int8.ts'
 import type { Trial } from './kernels.ts'
 import type { MemoryUse } from './layout.ts'
@@ -96,7 +97,7 @@ const PREPROCESSING = ['resize_bilinear__u8', 'normalize_pixels__u8']
 export type CaptionSearch = Partial<Omit<SearchOptions, 'end' | 'banned'>>
 
 /** Where a model states no thresholds. */
-const EVERYTHING: Scope = { image: -Infinity, text: -Infinity, code: -Infinity, weights: { image: 1, text: 0 } }
+const EVERYTHING: Scope = { image: -Infinity, text: -Infinity, code: -Infinity }
 
 /** A model on memory of its own. `open` makes one; the entry points wrap it. */
 export class Session {
@@ -247,7 +248,9 @@ export class Session {
       'must be asked of a model that was trained with one',
     )
     const { shape, data } = this.prior
-    return { prior: data as Float32Array, slots: shape[0], channels: shape[1] }
+    const [slots, channels] = shape
+    const rows = this.executor.io('encodeImage', 'image_states', { B: 1 }).length / channels
+    return { prior: data as Float32Array, slots, channels, imageLength: imageKeyLength(rows - 1, channels) }
   }
 
   /** Thresholds of recognition; where the model states none, everything that was taught is in scope. */

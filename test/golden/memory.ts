@@ -50,7 +50,7 @@ function checkTraining(golden: Golden, engine: Engine): Row[] {
     return { quantity: `train.${part}`, error: deviation(value, want(part)).max, tolerance }
   })
   const means = Array.from(want('kl_memory'), (_, e) => {
-    const memory = new EpisodicMemory({ prior: Float64Array.from(want('M0')), slots: K, channels: C })
+    const memory = new EpisodicMemory({ prior: Float64Array.from(want('M0')), slots: K, channels: C, imageLength: C })
     for (let i = e * EPISODE; i < Math.min(B, (e + 1) * EPISODE); i++) memory.write(entry(want('z'), i, C))
     return Array.from(memory.mean())
   })
@@ -62,7 +62,7 @@ function checkSequence(golden: Golden, name: string): Row[] {
   const want = (part: string) => golden.get(`${name}.${part}`)
   const [K, C] = golden.shape(`${name}.M0`)
   const M0 = Float64Array.from(want('M0'))
-  const memory = new EpisodicMemory({ prior: M0, slots: K, channels: C })
+  const memory = new EpisodicMemory({ prior: M0, slots: K, channels: C, imageLength: C })
   const probes = Array.from({ length: golden.shape(`${name}.probes`)[0] }, (_, i) => row(want('probes'), i, C))
   const got: Record<string, number[]> = { mean: [], read: [], address: [], kl: [], scope_id: [], scope_cosine: [] }
   const [signs, ids, marks] = [want('op_sign'), want('op_id'), new Set(Array.from(want('marks')))]
