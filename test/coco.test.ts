@@ -156,6 +156,9 @@ test('quarantine: stops above its share, and an abort condemns nothing', async (
     strict.read(list, 0, broken),
     /2 of 199 pictures cannot be read, see .*strict\.jsonl; the last: damaged/,
   )
+  // Begun again, a run that was stopped for it does not go on without them.
+  const restart = () => new Quarantine(join(folder, 'strict.jsonl'), 199)
+  assert.throws(restart, /2 of 199 pictures cannot be read, see .*strict\.jsonl; remove it to try them again/)
   const lax = new Quarantine(join(folder, 'lax.jsonl'), 3, 1)
   await rejects(lax.read(list, 0, broken), /none of 3 pictures can be read/)
   const aborted = new Quarantine(join(folder, 'aborted.jsonl'), 3)
