@@ -46,7 +46,8 @@ function about(trainer: Trainer, { step, skipped }: RunState, seconds: number): 
   const concepts = new Set(data.samples.map(({ concept }) => concept)).size
   const seen = step * batch * accumulate
   const stem = model.vision.stem.length > 0 ? `, ${stemLinear(model)} in its convolutions` : ''
-  const isa = trainer.executor.kernels.manifest.isa
+  const { manifest, team } = trainer.executor.kernels
+  const threads = team ? `${team.threads} threads` : 'one thread'
   const number = (value: number) => value.toLocaleString('en')
   return [
     `Trained on ${number(data.samples.length)} pictures of ${number(concepts)} concepts, asked for ` +
@@ -55,7 +56,7 @@ function about(trainer: Trainer, { step, skipped }: RunState, seconds: number): 
       `weights of linear layers ${model.ternary ? 'ternary' : 'f32'} in text and fusion, ${towerLinear(model)} in ` +
       `the vision tower${stem}.`,
     `${number(step)} of ${number(steps)} steps of ${number(batch * accumulate)} pictures, ${number(seen)} in all, in ` +
-      `${duration(seconds)} on one thread; seed ${config.seed}, kernels ${isa}.`,
+      `${duration(seconds)} on ${threads}; seed ${config.seed}, kernels ${manifest.isa}.`,
     ...(shufflePairs ? ['This is the control: pictures come with the captions of other pictures.'] : []),
     ...(skipped > 0 ? [`${number(skipped)} steps were skipped, because their gradient was not finite.`] : []),
   ]

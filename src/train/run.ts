@@ -70,8 +70,8 @@ export const runPaths = (output: string) => ({
 
 /**
  * Trains as configured, from the newest checkpoint of the output folder if there is one. Ends with report.html.
- * Throws where another process trains into the folder, no kernels work here, the data or a checkpoint cannot be used, a file cannot be written, or gradients
- * stay infinite.
+ * Throws where another process trains into the folder, no kernels work here, the data or a checkpoint cannot be used, a
+ * file cannot be written, or gradients stay infinite.
  */
 export async function trainRun(config: TrainConfig, options: RunOptions = {}): Promise<RunResult> {
   const { kernels = await loadKernels({ sources: KERNELS }), signal } = options
@@ -125,7 +125,7 @@ class Run {
     }
     this.options.onNote?.(sizeOf(this.trainer))
     this.metrics.cut(this.progress.step)
-    this.metrics.add(startRow(this.progress.step, this.trainer.executor.kernels.manifest.isa))
+    this.metrics.add(startRow(this.progress.step, this.trainer.executor.kernels))
   }
 
   /** Says which parts what the run starts from does not have. */
