@@ -5,6 +5,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
+import { isDeepStrictEqual } from 'node:util'
 import { errorText, message, show } from '../base/errors.ts'
 import { loadNewest, saveCheckpoint, type Checkpoint, type FileSystem } from '../io/checkpoint.ts'
 import { withLock } from '../io/lock.ts'
@@ -234,6 +235,9 @@ class Run {
       const changed = changedKeys(metadata.config, now)
       throw new Error(message(path, `must have been made with this configuration; changed: ${changed}`))
     }
+    const words = this.trainer.data.seen.kept
+    const sameWords = this.trainer.config.vocabulary === 'full' || isDeepStrictEqual(tensors.get(KEPT)?.data, words)
+    if (!sameWords) throw new Error(message(path, 'must hold the vocabulary of this run; --init takes another one'))
     for (const [name, { shape, data }] of this.trainer.states()) {
       const tensor = tensors.get(name)
       if (!tensor || JSON.stringify(tensor.shape) !== JSON.stringify(shape)) {
