@@ -17,6 +17,7 @@ import { trainRun } from '../src/train/run.ts'
 import { Trainer } from '../src/train/trainer.ts'
 import { builtModule } from './support/kernels.ts'
 import { drawShapes, shapeConfig } from './support/shapes.ts'
+import { thrown } from './support/thrown.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'bitgen-options-'))
 await drawShapes(dir)
@@ -114,6 +115,11 @@ test('a frozen tower whose outputs are cached trains the rest to the bit as one 
     assert.ok(error < 2e-3, `${name}: ${error}`)
   }
   assert.ok([...before].some(([name, data]) => `${data}` !== `${want.get(name)}`))
+})
+
+test('what is to be frozen must be there: a name that is misspelt would train it', async () => {
+  const message = await thrown(() => trainerOf({ freeze: ['text.', 'vison.'] }))
+  assert.is(message, 'RangeError: config: freeze: must be beginnings of names of parameters, got "vison."')
 })
 
 test('a tower starts from a published file; one that lacks a tensor or has another shape is refused by name', async () => {

@@ -104,6 +104,10 @@ export class Trainer {
     ])
     for (const { name } of this.executor.names('state')) this.executor.tensor(name!).fill(0)
     this.parameters = parameters(this.graph)
+    for (const start of config.freeze) {
+      const freezes = this.parameters.some(({ name }) => name!.startsWith(start))
+      requireThat(freezes, 'config: freeze', 'must be beginnings of names of parameters', start)
+    }
     for (const p of this.parameters) this.tensor(p.name!).set(initialValue(p, config.seed))
     const { executor, batches } = this
     const cache = options.cachedTower ? new TowerCache(executor, model, data.train) : null
