@@ -76,7 +76,11 @@ export const runPaths = (output: string) => ({
  */
 export async function trainRun(config: TrainConfig, options: RunOptions = {}): Promise<RunResult> {
   const { kernels = await loadKernels({ sources: KERNELS }), signal } = options
-  mkdirSync(config.output, { recursive: true })
+  try {
+    mkdirSync(config.output, { recursive: true })
+  } catch (error) {
+    throw new Error(message(config.output, 'must be a folder to write to', errorText(error)), { cause: error })
+  }
   return withLock(join(config.output, 'run'), 0, async () => {
     const data = await loadTrainData(kernels, config, options.onPictures, signal).catch((error: unknown) => {
       if (signal?.aborted) return null
