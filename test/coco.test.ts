@@ -99,6 +99,10 @@ test('errors name the file and the entry', () => {
     [{ images: [image(1)], annotations: [] }, /must have an image with a caption$/],
     [{ images: [{ filename: '1.jpg', imgid: 1, split: 'train' }] }, /images\[0\]\.sentences must be an array/],
     [
+      { images: [1, 1].map((imgid) => ({ imgid, filename: '1.jpg', sentences: [] })) },
+      /images\[1\]\.imgid must be unique, got 1/,
+    ],
+    [
       { images: [image(1), image(9)], annotations: [...one, annotation(2, 9, 'Gone')] },
       /1 of 2 pictures are missing, the first is .*9\.jpg/,
     ],

@@ -87,7 +87,11 @@ test('data that cannot be trained on is refused', async () => {
   const empty = writeSet('empty.json', { images: [], annotations: [] })
   const gone = readSet('train.json')
   gone.images[5].file_name = '0/gone.png'
+  const twice = readSet('train.json')
+  for (const image of twice.images) image.file_name = image.file_name.replace(/^1/, '0')
+  const shared = { images: data.images, train: writeSet('twice.json', twice), validationShare: 0.5 }
   const cases: [Record<string, unknown>, RegExp][] = [
+    [shared, /twice.json: must list a file once where a share is held back, got ".*png"/],
     [{ ...data, train: empty }, /empty.json: must have an image with a caption/],
     [{ ...data, validation: empty }, /empty.json: must have an image with a caption/],
     [{ ...data, train: 'nowhere.json' }, /nowhere.json: must be a readable JSON file/],
