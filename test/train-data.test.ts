@@ -77,7 +77,7 @@ test('a configuration file is named where it cannot be read', () => {
     (error: Error) => error.message.startsWith(`${missing}: must be a`),
   )
   writeFileSync(join(dir, 'cut.json'), '{"name": "x"')
-  assert.throws(() => readTrainConfig(join(dir, 'cut.json')), /cut.json: must be a readable JSON file, got ".*JSON/)
+  assert.throws(() => readTrainConfig(join(dir, 'cut.json')), /cut.json: must be a readable JSON file, got .*JSON/)
   writeFileSync(join(dir, 'good.json'), JSON.stringify(shapeConfig({ name: 3 })))
   assert.throws(() => readTrainConfig(join(dir, 'good.json')), /good.json: name: /)
 })

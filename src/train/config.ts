@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import * as v from 'valibot'
-import { errorText, message, requireThat } from '../base/errors.ts'
+import { attempt, message, requireThat } from '../base/errors.ts'
 import { modelConfig, PRESETS, type ModelConfig, type PresetName } from '../model/config.ts'
 import type { LossWeights } from '../model/objective.ts'
 import { SCHEDULES, type ScheduleName } from './schedule.ts'
@@ -226,11 +226,6 @@ export function trainConfig(input: unknown, folder: string, where = 'config'): T
 
 /** Reads a configuration file. */
 export function readTrainConfig(path: string): TrainConfig {
-  let input: unknown
-  try {
-    input = JSON.parse(readFileSync(path, 'utf8'))
-  } catch (error) {
-    throw new Error(message(path, 'must be a readable JSON file', errorText(error)), { cause: error })
-  }
+  const input: unknown = attempt(path, 'must be a readable JSON file', () => JSON.parse(readFileSync(path, 'utf8')))
   return trainConfig(input, dirname(path), path)
 }

@@ -6,7 +6,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
-import { errorText, message, show } from '../base/errors.ts'
+import { attempt, errorText, message, show } from '../base/errors.ts'
 import { loadNewest, saveCheckpoint, type Checkpoint, type FileSystem } from '../io/checkpoint.ts'
 import { withLock } from '../io/lock.ts'
 import { KEPT, type ModelFile } from '../io/model-file.ts'
@@ -76,11 +76,7 @@ export const runPaths = (output: string) => ({
  */
 export async function trainRun(config: TrainConfig, options: RunOptions = {}): Promise<RunResult> {
   const { kernels = await loadKernels({ sources: KERNELS }), signal } = options
-  try {
-    mkdirSync(config.output, { recursive: true })
-  } catch (error) {
-    throw new Error(message(config.output, 'must be a folder to write to', errorText(error)), { cause: error })
-  }
+  attempt(config.output, 'must be a folder to write to', () => mkdirSync(config.output, { recursive: true }))
   return withLock(join(config.output, 'run'), 0, async () => {
     const data = await loadTrainData(kernels, config, options.onPictures, signal).catch((error: unknown) => {
       if (signal?.aborted) return null
