@@ -4,6 +4,7 @@
  * the baseline is left out where it would take minutes.
  */
 import sharp from 'sharp'
+import { dot } from '../base/linear.ts'
 import { pixelBaseline } from '../evaluate/baseline.ts'
 import { evaluateRetrieval, type RetrievalFeatures } from '../evaluate/retrieval.ts'
 import { stemLinear, towerLinear } from '../model/config.ts'
@@ -109,11 +110,7 @@ async function retrievals(trainer: Trainer, features: RetrievalFeatures): Promis
   const rows: RetrievalRow[] = []
   for (let q = 0; q < count; q++) {
     const at = Math.floor(((q + 0.5) * captions.length) / count)
-    const scores = images.map((_, i) => {
-      let score = 0
-      for (let c = 0; c < channels; c++) score += text[at * channels + c] * image[i * channels + c]
-      return score
-    })
+    const scores = images.map((_, i) => dot(text, at * channels, image, i * channels, channels))
     const order = scores.map((_, i) => i).sort((a, b) => scores[b] - scores[a])
     const results = order.slice(0, RESULTS).map(async (i) => {
       return { png: await thumbnailPng(images[i].path), score: scores[i], correct: captionOf[at] === i }
