@@ -2,8 +2,7 @@
  * A model file, or a checkpoint, gives a new run its weights: the trainer that starts from a model computes what the file
  * computes by its own plans. On tiny models, one for each way in which export stores the weights of the vision side.
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -19,11 +18,9 @@ import { exportModel } from '../src/train/export.ts'
 import { runPaths, trainRun } from '../src/train/run.ts'
 import { Trainer } from '../src/train/trainer.ts'
 import { builtModule } from './support/kernels.ts'
-import { drawShapes, shapeConfig } from './support/shapes.ts'
+import { shapeConfig, shapesFolder } from './support/shapes.ts'
 
-const dir = mkdtempSync(join(tmpdir(), 'bitgen-init-'))
-await drawShapes(dir)
-test.after(() => rmSync(dir, { recursive: true, force: true }))
+const dir = await shapesFolder()
 
 const { model } = shapeConfig()
 const configOf = (output: string, vision: object, seed: number) =>

@@ -2,8 +2,7 @@
  * What a run is given: configurations, sets of captions and pictures that it refuses, each with one clear error, and
  * bad pictures that it does without.
  */
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -11,11 +10,9 @@ import { errorText } from '../src/base/errors.ts'
 import { readTrainConfig, trainConfig } from '../src/train/config.ts'
 import { loadTrainData } from '../src/train/data.ts'
 import { builtModule } from './support/kernels.ts'
-import { drawShapes, shapeConfig, type ShapeSet } from './support/shapes.ts'
+import { shapeConfig, shapesFolder, type ShapeSet } from './support/shapes.ts'
 
-const dir = mkdtempSync(join(tmpdir(), 'bitgen-data-'))
-await drawShapes(dir)
-test.after(() => rmSync(dir, { recursive: true, force: true }))
+const dir = await shapesFolder()
 
 const kernels = await builtModule('scalar')
 const configOf = (overrides: Record<string, unknown> = {}) => trainConfig(shapeConfig(overrides), dir)
