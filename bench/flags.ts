@@ -23,7 +23,16 @@ const FLAGS = {
   batch: { type: 'string' },
   /** Where to write. */
   out: { type: 'string' },
+  /** One part of a bench. */
+  only: { type: 'string' },
+  /** Numbers of rows of a product, as `1,16`. */
+  rows: { type: 'string' },
+  /** Compares results and times nothing. */
+  check: { type: 'boolean', default: false },
 } as const
+
+/** The parts of `bench peers`. */
+const PARTS = ['products', 'encode'] as const
 
 export type FlagName = keyof typeof FLAGS
 
@@ -37,6 +46,9 @@ export interface Flags {
   config?: string
   batch?: number
   out?: string
+  only?: (typeof PARTS)[number]
+  rows?: number[]
+  check: boolean
   /** What stands beside the flags. */
   words: string[]
 }
@@ -54,7 +66,7 @@ export function parseFlags(name: string, args: string[], allowed: readonly FlagN
   }
   const most = parsed.positionals.length <= words
   requireThat(most, `bench ${name}`, `takes at most ${words} words beside its flags`, parsed.positionals)
-  const { target, preset, batch, ...rest } = parsed.values as Record<string, string | undefined>
+  const { target, preset, batch, only, rows, ...rest } = parsed.values as Record<string, string | undefined>
   const where = (flag: FlagName) => `bench ${name}: --${flag}`
   requireThat(oneOf(target, ISAS), where('target'), `must be one of ${ISAS.join(', ')}`, target)
   const presets = Object.keys(PRESETS) as PresetName[]
@@ -62,8 +74,12 @@ export function parseFlags(name: string, args: string[], allowed: readonly FlagN
   const pictures = batch === undefined ? undefined : Number(batch)
   const fits = pictures === undefined || (Number.isSafeInteger(pictures) && pictures >= 2)
   requireThat(fits, where('batch'), 'must be a whole number from 2', batch)
-  const off = { json: false, save: false, quick: false }
-  return { ...off, ...rest, target, preset, batch: pictures, words: parsed.positionals }
+  requireThat(oneOf(only, PARTS), where('only'), `must be one of ${PARTS.join(', ')}`, only)
+  const counts = rows?.split(',').map(Number)
+  const areCounts = counts?.every((count) => Number.isSafeInteger(count) && count > 0) ?? true
+  requireThat(areCounts, where('rows'), 'must be whole numbers from 1, as 1,16', rows)
+  const off = { json: false, save: false, quick: false, check: false }
+  return { ...off, ...rest, target, preset, batch: pictures, only, rows: counts, words: parsed.positionals }
 }
 
 function oneOf<T extends string>(value: string | undefined, list: readonly T[]): value is T | undefined {

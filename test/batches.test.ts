@@ -133,12 +133,8 @@ test('the control: captions of one other picture, the same one always', () => {
   assert.ok([...from].filter(([picture, source]) => picture === source).length <= 4)
 })
 
-test('what cannot be drawn from is refused', () => {
+test('no pictures are refused', () => {
   assert.throws(() => new Batches([], OPTIONS), /training data: must have at least one image/)
-  assert.throws(
-    () => new Batches(pictures(4, 2), { ...OPTIONS, pairs: true, batch: 7 }),
-    /batch: must be even .*, got 7/,
-  )
 })
 
 test.run()

@@ -55,7 +55,7 @@ test('the last three and the best stay', ({ dir }) => {
 })
 
 test('other files are left alone, a stale temporary is removed', ({ dir }) => {
-  for (const name of ['notes.txt', 'step-1.safetensors', 'other.tmp', 'step-00000003.safetensors.tmp']) {
+  for (const name of ['notes.txt', 'step-1.safetensors', 'other.tmp', 'step-00000003.safetensors.7.tmp']) {
     writeFileSync(join(dir, name), 'x')
   }
   assert.is(loadNewest(dir), undefined)
@@ -78,7 +78,7 @@ test('damaged files are skipped and named', ({ dir }) => {
   assert.match(loaded.skipped[0].why, /header of \d+ bytes must be complete/)
   assert.match(loaded.skipped[1].why, /sha256 of the data must be/)
   writeFileSync(first, 'x')
-  assert.throws(() => loadNewest(dir), /one file must verify; .*step-00000030.*step-00000020.*step-00000010/)
+  assert.throws(() => loadNewest(dir), /one checkpoint must verify; .*step-00000030.*step-00000020.*step-00000010/)
   assert.throws(
     () => readCheckpoint(first),
     (error: Error) => error.message.includes(first),
@@ -114,7 +114,7 @@ test('whichever call fails, the error names the path and a good checkpoint is th
     for (let n = 1, done = false; !done; n++) {
       const run = join(dir, `${code}-${n}`)
       for (const step of [10, 20, 30]) save(run, step, { best: step === 10 })
-      writeFileSync(join(run, 'step-00000005.safetensors.tmp'), 'stale')
+      writeFileSync(join(run, 'step-00000005.safetensors.7.tmp'), 'stale')
       const { fs, calls } = failing(n, code)
       try {
         save(run, 40, { fs })
@@ -122,7 +122,7 @@ test('whichever call fails, the error names the path and a good checkpoint is th
         assert.ok(done, `call ${n} failed and nothing was said`)
       } catch (error) {
         const { message } = error as Error
-        assert.ok(message.startsWith(`checkpoint ${run}`) && message.includes(code), message)
+        assert.ok(message.startsWith(run) && message.includes(code), message)
       }
       const { step, skipped, tensors } = loadNewest(run)!
       assert.ok(step === 30 || step === 40, `step ${step} after call ${n}`)
@@ -144,7 +144,10 @@ test('whichever call fails, the error names the path and a good checkpoint is th
 test('a disk that takes no more bytes is an error, not a loop', ({ dir }) => {
   save(dir, 10)
   const fs: FileSystem = { ...nodeFs, writeSync: () => 0, readdirSync: (path) => nodeFs.readdirSync(path) }
-  assert.throws(() => save(dir, 20, { fs }), /step-00000020.safetensors.tmp: must be written to its end, got 0 bytes/)
+  assert.throws(
+    () => save(dir, 20, { fs }),
+    /step-00000020.safetensors.\d+.tmp: must be written to its end, got 0 bytes/,
+  )
   assert.equal(stepsIn(dir), ['10'])
 })
 
@@ -158,7 +161,7 @@ test('bytes that read back differently are not kept', ({ dir }) => {
 test('a folder that cannot be made is named', ({ dir }) => {
   const file = join(dir, 'file')
   writeFileSync(file, '')
-  assert.throws(() => save(join(file, 'run'), 1), /file\/run: must be created, got "?E(NOTDIR|EXIST)/)
+  assert.throws(() => save(join(file, 'run'), 1), /file\/run: must be created, got E(NOTDIR|EXIST)/)
 })
 
 test('values are checked', ({ dir }) => {

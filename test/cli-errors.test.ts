@@ -36,6 +36,12 @@ for (const [args, error] of [
   [['evaluate', '--model'], '--model <file>'],
   [['info', '--modle', 'x'], '--modle'],
   [['info', '--model', 'a', '--model', 'b'], '--model: must be given once'],
+  [['info', '--model', ''], '--model: must not be empty'],
+  [['train', '--config', at('short.json'), '--output='], '--output: must not be empty'],
+  [
+    ['train', '--config', at('short.json'), '--seed', '4294967296'],
+    '--seed: must be a whole number from 0 to 2^32 - 1',
+  ],
   [['data', 'photos'], /must be emoji, got "photos"/],
   [['similarity', 'x.png'], 'similarity'],
   [['search', '--images', 'x', 'two', 'words'], 'words'],
@@ -63,6 +69,7 @@ for (const [args, error] of [
   [['search', '--model', MODEL, '--images', at('short'), 'x'], 'must hold pictures'],
   [['evaluate', '--model', MODEL, '--images', at('none'), '--annotations', ANNOTATIONS], 'one must be readable'],
   [['evaluate', '--model', MODEL, '--images', dir, '--annotations', at('none')], 'must be a readable JSON file'],
+  [['train', '--config', at('short.json'), '--output', ANNOTATIONS], `${ANNOTATIONS}: must be a folder to write to`],
   [['train', '--config', at('none')], 'must be a readable JSON file'],
   [['train', '--config', at('short.json'), '--init', ANNOTATIONS], 'must be a model file'],
   [['export', '--checkpoint', MODEL, '--out', at('x')], `${MODEL}: must be a checkpoint`],
@@ -77,6 +84,15 @@ for (const [args, error] of [
     assert.not.match(err, /^ +at /m)
   })
 }
+
+test('a file is named although its name is part of a word of the error', async () => {
+  writeFileSync(at('e'), bytes.subarray(0, 100))
+  const before = process.cwd()
+  process.chdir(dir)
+  const { err } = await bitgen('info', '--model', 'e')
+  process.chdir(before)
+  assert.match(err, /^bitgen: e: must be a model file, got /)
+})
 
 test('BITGEN_DEBUG shows where an error comes from', async () => {
   process.env.BITGEN_DEBUG = '1'

@@ -202,7 +202,7 @@ test('whichever call fails, the old file stays and nothing is left beside it', (
   mkdirSync(at('replaced'))
   const path = at('replaced', 'file')
   replaceFile(path, Buffer.from('old'))
-  const calls = ['openSync', 'writeFileSync', 'fsyncSync', 'closeSync', 'renameSync'] as const
+  const calls = ['openSync', 'writeSync', 'fsyncSync', 'closeSync', 'readFileSync', 'renameSync'] as const
   for (const call of calls) {
     const fail = () => {
       throw new Error('ENOSPC: no space left on device')
@@ -210,7 +210,8 @@ test('whichever call fails, the old file stays and nothing is left beside it', (
     const fs: ReplacingFileSystem = { ...nodeFs, [call]: fail }
     assert.throws(
       () => replaceFile(path, Buffer.from('new'), fs),
-      (error: Error) => error.message === `${path}: must be writable, got "ENOSPC: no space left on device"`,
+      ({ message }: Error) =>
+        message.startsWith(path) && /: must .*, got ENOSPC: no space left on device$/.test(message),
       call,
     )
     assert.is(readFileSync(path, 'utf8'), 'old', call)

@@ -99,6 +99,10 @@ test('errors name the file and the entry', () => {
     [{ images: [image(1)], annotations: [] }, /must have an image with a caption$/],
     [{ images: [{ filename: '1.jpg', imgid: 1, split: 'train' }] }, /images\[0\]\.sentences must be an array/],
     [
+      { images: [1, 1].map((imgid) => ({ imgid, filename: '1.jpg', sentences: [] })) },
+      /images\[1\]\.imgid must be unique, got 1/,
+    ],
+    [
       { images: [image(1), image(9)], annotations: [...one, annotation(2, 9, 'Gone')] },
       /1 of 2 pictures are missing, the first is .*9\.jpg/,
     ],
@@ -156,6 +160,9 @@ test('quarantine: stops above its share, and an abort condemns nothing', async (
     strict.read(list, 0, broken),
     /2 of 199 pictures cannot be read, see .*strict\.jsonl; the last: damaged/,
   )
+  // Begun again, a run that was stopped for it does not go on without them.
+  const restart = () => new Quarantine(join(folder, 'strict.jsonl'), 199)
+  assert.throws(restart, /2 of 199 pictures cannot be read, see .*strict\.jsonl; remove it to try them again/)
   const lax = new Quarantine(join(folder, 'lax.jsonl'), 3, 1)
   await rejects(lax.read(list, 0, broken), /none of 3 pictures can be read/)
   const aborted = new Quarantine(join(folder, 'aborted.jsonl'), 3)

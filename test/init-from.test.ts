@@ -2,25 +2,25 @@
  * A model file, or a checkpoint, gives a new run its weights: the trainer that starts from a model computes what the file
  * computes by its own plans. On tiny models, one for each way in which export stores the weights of the vision side.
  */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { BitGen } from '../src/index.ts'
 import { loadNewest, readCheckpoint } from '../src/io/checkpoint.ts'
 import { readModelFile } from '../src/io/model-file.ts'
+import { TOKEN_TABLE } from '../src/model/text.ts'
+import { encodeText } from '../src/text/tokenizer.ts'
+import { VocabularyMap } from '../src/text/vocabulary.ts'
 import { trainConfig } from '../src/train/config.ts'
 import { loadTrainData } from '../src/train/data.ts'
 import { exportModel } from '../src/train/export.ts'
 import { runPaths, trainRun } from '../src/train/run.ts'
 import { Trainer } from '../src/train/trainer.ts'
 import { builtModule } from './support/kernels.ts'
-import { drawShapes, shapeConfig } from './support/shapes.ts'
+import { shapeConfig, shapesFolder } from './support/shapes.ts'
 
-const dir = mkdtempSync(join(tmpdir(), 'bitgen-init-'))
-await drawShapes(dir)
-test.after(() => rmSync(dir, { recursive: true, force: true }))
+const dir = await shapesFolder()
 
 const { model } = shapeConfig()
 const configOf = (output: string, vision: object, seed: number) =>
@@ -86,6 +86,37 @@ test('a trainer starts from a checkpoint with every parameter as it was; what is
     () => other.setFromCheckpoint(checkpoint),
     /init checkpoint: vision\..*: must have shape \[.*64.*\], got \[.*32/,
   )
+})
+
+/** The shapes with `dog` for `red`: as many words, and not the same. */
+function withDogs(name: string): string {
+  const text = readFileSync(join(dir, name), 'utf8').replaceAll(/red(?=[ "])/g, 'dog')
+  writeFileSync(join(dir, `dogs-${name}`), text)
+  return `dogs-${name}`
+}
+
+test('from a checkpoint of other words each word keeps its row, a new one starts as all others did', async () => {
+  const kernels = await builtModule('simd128')
+  const { tensors, metadata } = loadNewest(runPaths(join(dir, 'first')).checkpoints)!
+  const { data } = configOf('first', {}, 1)
+  const [train, validation] = ['train.json', 'validation.json'].map((name) => join(dir, withDogs(name)))
+  const config = { ...configOf('dogs', {}, 2), data: { ...data, train, validation } }
+  const trainer = new Trainer(kernels, config, await loadTrainData(kernels, config))
+  trainer.setFromCheckpoint({ tensors, metadata })
+  const [before, now] = [tensors.get(TOKEN_TABLE)!, trainer.states().get(TOKEN_TABLE)!]
+  assert.equal(now.shape, before.shape)
+  const known = new VocabularyMap(tensors.get('vocabulary.kept')!.data as Int32Array)
+  const C = trainer.model.channels
+  const row = (table: ArrayLike<number>, at: number) => Array.from(table).slice(at * C, at * C + C)
+  for (const word of ['green', 'yellow', 'circle', 'dog']) {
+    for (const id of encodeText(word, { prefix: trainer.model.prefix, maxLength: 8 })) {
+      const got = row(now.data, trainer.data.seen.row(id))
+      assert.equal(got, row(before.data as Float32Array, known.row(id)), `${word}, ${id}`)
+    }
+  }
+  const resumed = trainRun({ ...config, output: join(dir, 'first') }, { kernels, allowChangedConfig: true })
+  const error = await resumed.catch((reason: unknown) => reason)
+  assert.match(String(error), /step-00000004.*must hold the vocabulary of this run/)
 })
 
 test('an exported model tells of the run that its weights came from', async () => {

@@ -5,8 +5,12 @@
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { bytes, float, integer, join, text } from '../bench/peers/protobuf.ts'
+import { parseFlags } from '../bench/flags.ts'
+import { checkTranslation } from '../bench/peers/check.ts'
 import { randomValues } from '../bench/peers/encode.ts'
+import type { OnnxRuntime } from '../bench/peers/onnxruntime.ts'
+import type { LeftOut } from '../bench/peers/products.ts'
+import { bytes, float, integer, join, text } from '../bench/peers/protobuf.ts'
 import { translate } from '../bench/peers/translate.ts'
 import { Builder } from '../src/graph/builder.ts'
 import { encodeImageGraph } from '../src/model/bitgen.ts'
@@ -129,6 +133,28 @@ test('weights of ternary linears have three values, gamma apart', () => {
     const gamma = Math.max(...matrix)
     assert.equal(new Set(matrix.map(Math.abs)), new Set([0, gamma]))
   }
+})
+
+test('a peer that gives no numbers fails the check of the translation', async () => {
+  // 4 patches and the class token of 32 channels each; one feature.
+  const nothing = (length: number) => ({ data: new Float32Array(length).fill(NaN) })
+  const outputs = { vision_tokens: nothing(160), image_states: nothing(160), image_features: nothing(32) }
+  const peer = { name: 'broken', open: async () => async () => outputs } as unknown as OnnxRuntime
+  const leftOut: LeftOut[] = []
+  await checkTranslation([peer], leftOut)
+  assert.equal(
+    leftOut.map(({ name, differs }) => [name, differs]),
+    Array(3).fill(['broken', true]),
+  )
+})
+
+test('flags are those of all benches; a value that does not fit is named', () => {
+  const parse = (...args: string[]) => parseFlags('peers', args, ['only', 'rows', 'check'])
+  const { only, rows, check } = parse('--only', 'encode', '--rows', '1,16', '--check')
+  assert.equal({ only, rows, check }, { only: 'encode', rows: [1, 16], check: true })
+  assert.throws(() => parse('--only', 'all'), /^bench peers: --only: must be one of products, encode, got "all"/)
+  assert.throws(() => parse('--rows', '1,x'), /^bench peers: --rows: must be whole numbers from 1, as 1,16, got "1,x"/)
+  assert.throws(() => parse('--json'), /^bench peers: takes --only, --rows, --check, got /)
 })
 
 test('an op without a translation is named', () => {

@@ -2,8 +2,7 @@
  * What a run is given: configurations, sets of captions and pictures that it refuses, each with one clear error, and
  * bad pictures that it does without.
  */
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -11,11 +10,9 @@ import { errorText } from '../src/base/errors.ts'
 import { readTrainConfig, trainConfig } from '../src/train/config.ts'
 import { loadTrainData } from '../src/train/data.ts'
 import { builtModule } from './support/kernels.ts'
-import { drawShapes, shapeConfig, type ShapeSet } from './support/shapes.ts'
+import { shapeConfig, shapesFolder, type ShapeSet } from './support/shapes.ts'
 
-const dir = mkdtempSync(join(tmpdir(), 'bitgen-data-'))
-await drawShapes(dir)
-test.after(() => rmSync(dir, { recursive: true, force: true }))
+const dir = await shapesFolder()
 
 const kernels = await builtModule('scalar')
 const configOf = (overrides: Record<string, unknown> = {}) => trainConfig(shapeConfig(overrides), dir)
@@ -42,6 +39,8 @@ test('a configuration that does not hold is refused by the name of its key', () 
     [{ steps: 0 }, /^config: steps: /],
     [{ rate: -1 }, /^config: rate: /],
     [{ batch: 1.5 }, /^config: batch: /],
+    [{ batch: 7 }, /^config: batch: must be even where losses.imageContrast .*, got 7/],
+    [{ seed: 2 ** 32 }, /^config: seed: .*4294967295/],
     [{ data: { images: 'images' } }, /^config: data.train: /],
     [{ negatives: 'queue', queue: 0 }, /^config: negatives: of the queue need a queue/],
     [{ schedule: 'cosine' }, /^config: schedule: /],
@@ -50,6 +49,7 @@ test('a configuration that does not hold is refused by the name of its key', () 
       /^model.vision.tower: must be one of vit-nano, .*got "vit-huge"/,
     ],
     [{ augmentation: { size: [2, 1] } }, /^config: augmentation.size: must be \[low, high\]/],
+    [{ augmentation: { size: [0, 1] } }, /^config: augmentation.size: must be above 0/],
     [{ augmentation: { blur: 1 } }, /^config: .*blur/],
     [{ name: 'a b' }, /^config: name: must be letters, digits, dots and dashes/],
     [{ model: { preset: 'huge' } }, /^config: model.preset: /],
@@ -74,7 +74,7 @@ test('a configuration file is named where it cannot be read', () => {
     (error: Error) => error.message.startsWith(`${missing}: must be a`),
   )
   writeFileSync(join(dir, 'cut.json'), '{"name": "x"')
-  assert.throws(() => readTrainConfig(join(dir, 'cut.json')), /cut.json: must be a readable JSON file, got ".*JSON/)
+  assert.throws(() => readTrainConfig(join(dir, 'cut.json')), /cut.json: must be a readable JSON file, got .*JSON/)
   writeFileSync(join(dir, 'good.json'), JSON.stringify(shapeConfig({ name: 3 })))
   assert.throws(() => readTrainConfig(join(dir, 'good.json')), /good.json: name: /)
 })
@@ -84,7 +84,11 @@ test('data that cannot be trained on is refused', async () => {
   const empty = writeSet('empty.json', { images: [], annotations: [] })
   const gone = readSet('train.json')
   gone.images[5].file_name = '0/gone.png'
+  const twice = readSet('train.json')
+  for (const image of twice.images) image.file_name = image.file_name.replace(/^1/, '0')
+  const shared = { images: data.images, train: writeSet('twice.json', twice), validationShare: 0.5 }
   const cases: [Record<string, unknown>, RegExp][] = [
+    [shared, /twice.json: must list a file once where a share is held back, got ".*png"/],
     [{ ...data, train: empty }, /empty.json: must have an image with a caption/],
     [{ ...data, validation: empty }, /empty.json: must have an image with a caption/],
     [{ ...data, train: 'nowhere.json' }, /nowhere.json: must be a readable JSON file/],

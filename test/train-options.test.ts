@@ -2,8 +2,7 @@
  * What a run may be asked for beyond the plain one: negatives of the queue, whose samples are made again; a frozen tower,
  * whose outputs are computed once; a tower from a published file; named schedules; a share of the data held back.
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -16,11 +15,10 @@ import { chooseNegatives } from '../src/train/negatives.ts'
 import { trainRun } from '../src/train/run.ts'
 import { Trainer } from '../src/train/trainer.ts'
 import { builtModule } from './support/kernels.ts'
-import { drawShapes, shapeConfig } from './support/shapes.ts'
+import { shapeConfig, shapesFolder } from './support/shapes.ts'
+import { thrown } from './support/thrown.ts'
 
-const dir = mkdtempSync(join(tmpdir(), 'bitgen-options-'))
-await drawShapes(dir)
-test.after(() => rmSync(dir, { recursive: true, force: true }))
+const dir = await shapesFolder()
 
 /** As from a file: keys that are undefined are not there. */
 const configOf = (overrides: Record<string, unknown>) =>
@@ -114,6 +112,11 @@ test('a frozen tower whose outputs are cached trains the rest to the bit as one 
     assert.ok(error < 2e-3, `${name}: ${error}`)
   }
   assert.ok([...before].some(([name, data]) => `${data}` !== `${want.get(name)}`))
+})
+
+test('what is to be frozen must be there: a name that is misspelt would train it', async () => {
+  const message = await thrown(() => trainerOf({ freeze: ['text.', 'vison.'] }))
+  assert.is(message, 'RangeError: config: freeze: must be beginnings of names of parameters, got "vison."')
 })
 
 test('a tower starts from a published file; one that lacks a tensor or has another shape is refused by name', async () => {

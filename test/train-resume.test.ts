@@ -5,8 +5,7 @@
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import * as nodeFs from 'node:fs'
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { cpSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -16,21 +15,18 @@ import { trainConfig } from '../src/train/config.ts'
 import { readMetrics } from '../src/train/metrics.ts'
 import { runPaths, trainRun, type RunOptions } from '../src/train/run.ts'
 import { builtModule } from './support/kernels.ts'
-import { drawShapes, shapeConfig } from './support/shapes.ts'
+import { shapeConfig, shapesFolder } from './support/shapes.ts'
+import { trainShapes } from './support/train-shapes.ts'
 
 const KILLS = Number(process.env.BITGEN_KILLS ?? 4)
 
-const dir = mkdtempSync(join(tmpdir(), 'bitgen-resume-'))
-await drawShapes(dir)
-test.after(() => rmSync(dir, { recursive: true, force: true }))
+const dir = await shapesFolder()
 
 type Overrides = Record<string, unknown>
 
 /** Goes on with the run in the folder `output` until it ends. */
-async function run(output: string, overrides: Overrides = {}, options: Partial<RunOptions> = {}) {
-  const config = trainConfig(shapeConfig({ ...overrides, output }), dir)
-  return trainRun(config, { kernels: await builtModule('simd128'), ...options })
-}
+const run = (output: string, ...rest: [overrides?: Overrides, options?: Partial<RunOptions>]) =>
+  trainShapes(dir, output, ...rest)
 
 const checkpoints = (output: string) => runPaths(join(dir, output)).checkpoints
 

@@ -2,8 +2,7 @@
  * Training runs on a tiny model: that it learns and the control does not, what a run leaves behind, and what it refuses,
  * skips or stops at.
  */
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -12,21 +11,19 @@ import type { Tensor } from '../src/io/safetensors.ts'
 import { trainConfig } from '../src/train/config.ts'
 import { loadTrainData } from '../src/train/data.ts'
 import { readMetrics, secondsOf, type MetricsRow } from '../src/train/metrics.ts'
-import { runPaths, trainRun, type RunState, type RunOptions } from '../src/train/run.ts'
+import { runPaths, type RunOptions, type RunState } from '../src/train/run.ts'
 import { Trainer, type ValidationReport } from '../src/train/trainer.ts'
 import { builtModule } from './support/kernels.ts'
-import { drawShapes, shapeConfig } from './support/shapes.ts'
+import { shapeConfig, shapesFolder } from './support/shapes.ts'
+import { trainShapes } from './support/train-shapes.ts'
 
-const dir = mkdtempSync(join(tmpdir(), 'bitgen-train-'))
-await drawShapes(dir)
-test.after(() => rmSync(dir, { recursive: true, force: true }))
+const dir = await shapesFolder()
 
 type Overrides = Record<string, unknown>
 
-async function run(output: string, overrides: Overrides = {}, options: Partial<RunOptions> = {}) {
-  const config = trainConfig(shapeConfig({ ...overrides, output }), dir)
-  return trainRun(config, { kernels: await builtModule('simd128'), ...options })
-}
+/** Goes on with the run in the folder `output` until it ends. */
+const run = (output: string, ...rest: [overrides?: Overrides, options?: Partial<RunOptions>]) =>
+  trainShapes(dir, output, ...rest)
 
 const paths = (output: string) => runPaths(join(dir, output))
 const rowsOf = (output: string) => readMetrics(paths(output).metrics)

@@ -1,13 +1,13 @@
 /**
- * `npm run bench -- peers [--only products|encode] [--rows M,..] [--quick] [--check] [--target ISA] [--json FILE]`: our
+ * `npm run bench -- peers [--only products|encode] [--rows M,..] [--quick] [--check] [--target ISA] [--out FILE]`: our
  * kernels and the whole image encode beside other runtimes, in one run and in turns. What is compared, and by which
  * rules, is in README.md of this folder; the peers are installed on demand.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { parseArgs } from 'node:util'
-import { ISAS, type Isa } from '../../src/abi.ts'
-import { errorText, message, requireThat } from '../../src/base/errors.ts'
+import type { Isa } from '../../src/abi.ts'
+import { errorText, requireThat } from '../../src/base/errors.ts'
+import { parseFlags } from '../flags.ts'
 import { describe, machine } from '../machine.ts'
 import { bitgen } from './bitgen.ts'
 import { checkEncoders, checkProducts, checkTranslation } from './check.ts'
@@ -47,15 +47,6 @@ call: f32 input handed over, product, f32 output read. alone: own kernels withou
 of peers the call less a call that computes nothing. given: own kernels on activations quantised before.
 int8 peers quantise activations inside. Ratios: time of the peer over ours; difference: largest, over the rms of y.`
 
-const OPTIONS = {
-  quick: { type: 'boolean', default: false },
-  check: { type: 'boolean', default: false },
-  only: { type: 'string' },
-  rows: { type: 'string' },
-  target: { type: 'string' },
-  json: { type: 'string' },
-} as const
-
 /** Loads an engine, or says why it is left out. */
 async function load<T extends Engine>(name: string, make: () => Promise<T>): Promise<T[]> {
   try {
@@ -69,27 +60,12 @@ async function load<T extends Engine>(name: string, make: () => Promise<T>): Pro
 }
 
 export async function benchPeers(args: string[]): Promise<void> {
-  const { values } = parseArgs({ args, options: OPTIONS })
-  const { only, target, quick, check, json } = values
-  const known = only === undefined || only === 'products' || only === 'encode'
-  requireThat(known, '--only', 'must be products or encode', only)
-  requireThat(target === undefined || ISAS.includes(target as Isa), '--target', `must be one of ${ISAS}`, target)
-  const chosen = values.rows?.split(',').map(Number) ?? ROWS
-  requireThat(
-    chosen.every((M) => Number.isInteger(M) && M > 0),
-    '--rows',
-    'must be numbers of rows',
-    values.rows,
-  )
-  if (!peersInstalled()) {
-    console.error(message('bench peers', 'the peers must be installed first, by: npm ci --prefix bench/peers'))
-    process.exitCode = 1
-    return
-  }
-
+  const flags = parseFlags('peers', args, ['only', 'rows', 'quick', 'check', 'target', 'out'])
+  const { only, rows: chosen = ROWS, quick, check, target, out } = flags
+  requireThat(peersInstalled(), 'bench peers', 'the peers must be installed first, by: npm ci --prefix bench/peers')
   const on = machine()
   console.log(`${describe(on)}\n${RULES}`)
-  const isas: Isa[] = target === undefined ? ['relaxed', 'simd128'] : [target as Isa]
+  const isas: Isa[] = target === undefined ? ['relaxed', 'simd128'] : [target]
   const own: Engine[] = []
   for (const isa of isas) own.push(...(await load(`bitgen ${isa}`, () => bitgen(isa))))
   requireThat(own.length > 0, 'bench peers', 'one of our own modules must work here')
@@ -119,11 +95,11 @@ export async function benchPeers(args: string[]): Promise<void> {
   for (const line of leftOutText(leftOut)) console.log(line)
   // What computes something else is no peer.
   if (leftOut.some(({ differs }) => differs)) process.exitCode = 1
-  if (json === undefined) return
-  mkdirSync(dirname(json), { recursive: true })
+  if (out === undefined) return
+  mkdirSync(dirname(out), { recursive: true })
   const versions = Object.fromEntries(engines.map(({ name, about }) => [name, about]))
   const short = (_key: string, value: unknown) => (typeof value === 'number' ? Number(value.toPrecision(4)) : value)
-  writeFileSync(json, `${JSON.stringify({ machine: on, versions, rows, leftOut }, short, 1)}\n`)
+  writeFileSync(out, `${JSON.stringify({ machine: on, versions, rows, leftOut }, short, 1)}\n`)
 }
 
 /** All shapes, each printed as soon as it is timed. */

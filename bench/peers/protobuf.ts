@@ -21,13 +21,7 @@ const tag = (field: number, wire: number) => varint((field << 3) | wire)
 
 /** A message, or a part of one: the parts one after the other. */
 export function join(...parts: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0))
-  let at = 0
-  for (const part of parts) {
-    all.set(part, at)
-    at += part.length
-  }
-  return all
+  return Buffer.concat(parts)
 }
 
 /** A whole number: int32, int64 or an enumeration. */

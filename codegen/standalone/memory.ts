@@ -32,7 +32,7 @@ export function withMemory(wasm: Uint8Array, bytes: number, segments: readonly S
   }
   // Names and other custom sections may stand behind it; stripped modules have none.
   if (!hasData) parts.push(...dataSection(Uint8Array.of(0), segments))
-  return joined(parts)
+  return Buffer.concat(parts)
 }
 
 /** A data section of the `old` contents and segments at constant addresses. */
@@ -53,16 +53,6 @@ function addedTo(contents: Uint8Array, more: number): Uint8Array {
 function section(id: number, contents: readonly Uint8Array[]): Uint8Array[] {
   const size = contents.reduce((sum, { length }) => sum + length, 0)
   return [Uint8Array.of(id, ...unsigned(size)), ...contents]
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0))
-  let at = 0
-  for (const part of parts) {
-    all.set(part, at)
-    at += part.length
-  }
-  return all
 }
 
 /** LEB128 of a whole number from 0 to 2^32 - 1. */

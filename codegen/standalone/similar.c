@@ -10,10 +10,12 @@
 
 #define MOST_TEXTS 4096
 #define MOST_IDS 256
+#define MOST_LABEL 255
+#define MOST_LINE 4096
 
 struct match {
   double cosine;
-  char label[256];
+  char label[MOST_LABEL + 1];
 };
 
 static struct match matches[MOST_TEXTS];
@@ -42,6 +44,26 @@ static double cosine(const float *a, const float *b) {
   return sum;
 }
 
+/* Cosine of the text of a line with the picture; changes the line. */
+static struct match read_match(char *line, const struct picture *picture) {
+  int32_t ids[MOST_IDS];
+  int length = 0;
+  char *tab = strchr(line, '\t');
+  if (!tab || tab - line > MOST_LABEL) fail("a line must be a label of at most 255 bytes, a tab and ids");
+  *tab = 0;
+  for (char *at = tab + 1, *end;; at = end) {
+    long id = strtol(at, &end, 10);
+    if (end == at) break;
+    if (length == MOST_IDS) fail("a text must have at most 256 ids");
+    ids[length++] = id;
+  }
+  struct text text = encode_text(ids, length);
+  struct match match = {.cosine = cosine(picture->feature, text.feature)};
+  strcpy(match.label, line);
+  free(text.feature), free(text.states), free(text.prefix);
+  return match;
+}
+
 static int nearer(const void *a, const void *b) {
   double difference = ((const struct match *)b)->cosine - ((const struct match *)a)->cosine;
   return (difference > 0) - (difference < 0);
@@ -53,18 +75,9 @@ int main(int count, char **arguments) {
   FILE *file = fopen(arguments[1], "r");
   if (!file) fail("the file of texts must be readable");
   struct picture picture = read_picture(stdin);
+  static char line[MOST_LINE];
   int texts = 0;
-  for (; texts < MOST_TEXTS && fscanf(file, " %255[^\t]", matches[texts].label) == 1; texts++) {
-    int32_t ids[MOST_IDS], id;
-    int length = 0;
-    while (fscanf(file, "%d", &id) == 1) {
-      if (length == MOST_IDS) fail("a text must have at most 256 ids");
-      ids[length++] = id;
-    }
-    struct text text = encode_text(ids, length);
-    matches[texts].cosine = cosine(picture.feature, text.feature);
-    free(text.feature), free(text.states), free(text.prefix);
-  }
+  while (texts < MOST_TEXTS && fgets(line, sizeof line, file)) matches[texts++] = read_match(line, &picture);
   qsort(matches, texts, sizeof *matches, nearer);
   for (int i = 0; i < texts; i++) printf("%.4f  %s\n", matches[i].cosine, matches[i].label);
   return 0;

@@ -32,6 +32,15 @@ export function show(value: unknown): string {
   return text.length > 120 ? `${text.slice(0, 117)}...` : text
 }
 
+/** What `action` gives; what it throws becomes an Error `where: must`, followed by its own message. */
+export function attempt<T>(where: string, must: string, action: () => T): T {
+  try {
+    return action()
+  } catch (error) {
+    throw new Error(`${where}: ${must}, got ${errorText(error)}`, { cause: error })
+  }
+}
+
 /** The message of anything that was thrown. */
 export function errorText(error: unknown): string {
   return error instanceof Error ? error.message : String(error)

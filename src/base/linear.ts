@@ -1,9 +1,16 @@
 /**
  * Dense float64 linear algebra on row-major matrices: products and solves with a positive definite matrix by its
  * Cholesky factor (Golub & Van Loan, Matrix Computations, 4.2). What the episodic memory needs, on the device and as
- * the judge of its kernels; sizes are small, sums run in order.
+ * the judge of its kernels, and the cosines of features; sizes are small, sums run in order.
  */
 import { requireThat } from './errors.ts'
+
+/** Sum over n of a[aAt + i] * b[bAt + i], in order and in float64: the cosine of unit rows of features. */
+export function dot(a: ArrayLike<number>, aAt: number, b: ArrayLike<number>, bAt: number, n: number): number {
+  let sum = 0
+  for (let i = 0; i < n; i++) sum += a[aAt + i] * b[bAt + i]
+  return sum
+}
 
 /** y[rows,columns] = a[rows,depth] . b[depth,columns]. */
 export function product(a: Float64Array, b: Float64Array, rows: number, depth: number, columns: number): Float64Array {

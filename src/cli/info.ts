@@ -91,7 +91,7 @@ function resultSections({ name, results }: ModelManifest): string[] {
 /** One line on how a model was trained, from what its manifest has of it. */
 export function trainingText(training: ModelManifest['training']): string {
   if (!training) return 'not recorded'
-  const { steps, images, seconds, seed, cpu, cores, node, kernels, commit, date, startedFrom } = training
+  const { steps, images, seconds, seed, cpu, cores, threads, node, kernels, commit, date, startedFrom } = training
   const known = (value: unknown, text: (value: never) => string) => (value == null ? [] : [text(value as never)])
   return [
     ...known(steps, (n: number) => `${count(n)} steps`),
@@ -100,6 +100,7 @@ export function trainingText(training: ModelManifest['training']): string {
     ...known(seconds, (n: number) => duration(n)),
     ...known(cpu, (text: string) => text.trim()),
     ...known(cores, (n: number) => `${n} ${n === 1 ? 'core' : 'cores'}`),
+    ...known(threads, (n: number) => `${n} ${n === 1 ? 'thread' : 'threads'}`),
     ...known(node, (text: string) => `Node ${text}`),
     ...known(kernels, (text: string) => `${text} kernels`),
     ...known(commit, (text: string) => `commit ${text}`),

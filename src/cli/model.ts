@@ -4,6 +4,7 @@
  */
 import { readFile } from 'node:fs/promises'
 import { errorText, message } from '../base/errors.ts'
+import { dot } from '../base/linear.ts'
 import { MAX_MEMORY } from '../core.ts'
 import { Subject } from '../evaluate/subject.ts'
 import { decodeImage } from '../image/decode.ts'
@@ -91,11 +92,7 @@ export async function embedPictures(model: BitGen, paths: readonly string[]): Pr
 /** Cosine of a unit vector [C] with each row of `gallery` [rows,C]. */
 export function scores(query: Float32Array, gallery: Float32Array): number[] {
   const C = query.length
-  return Array.from({ length: gallery.length / C }, (_, row) => {
-    let sum = 0
-    for (let c = 0; c < C; c++) sum += query[c] * gallery[row * C + c]
-    return sum
-  })
+  return Array.from({ length: gallery.length / C }, (_, row) => dot(query, 0, gallery, row * C, C))
 }
 
 /** Indices of the `k` highest scores, highest first; of equal ones the first comes first. */

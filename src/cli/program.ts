@@ -21,7 +21,7 @@ import { addSimilarity } from './similarity.ts'
 import { addTaught } from './taught.ts'
 import { addTeach } from './teach.ts'
 import { addTrain } from './train.ts'
-import { UsageError } from './usage.ts'
+import { emptyOption, UsageError } from './usage.ts'
 
 const COMMANDS = [
   ...[addDemo, addSearch, addSimilarity, addMatch, addCaption],
@@ -53,6 +53,9 @@ export async function run(args: readonly string[]): Promise<number> {
 }
 
 async function dispatch(cli: CAC, args: readonly string[]): Promise<number> {
+  const empty = emptyOption(args)
+  // The parser would read it as the number 0, and `--output "$UNSET"` as a folder of that name.
+  if (empty !== undefined) throw new UsageError(message(empty, 'must not be empty'))
   cli.parse(['node', 'bitgen', ...args], { run: false })
   if (cli.options.help || cli.options.version) return OK
   if (!cli.matchedCommand) {

@@ -44,8 +44,8 @@ export function addTrain(cli: CAC): void {
       const config = readTrainConfig(requiredOption(options, 'config'))
       config.output = resolve(option(options, 'output') ?? config.output)
       const seed = numberOption(options, 'seed') ?? config.seed
-      if (!Number.isInteger(seed) || seed < 0)
-        throw new UsageError(message('--seed', 'must be a whole number from 0', seed))
+      if (seed !== seed >>> 0)
+        throw new UsageError(message('--seed', 'must be a whole number from 0 to 2^32 - 1', seed))
       config.seed = seed
       const threads = numberOption(options, 'threads') ?? Math.min(4, cores())
       if (!Number.isInteger(threads) || threads < 1)
@@ -190,7 +190,7 @@ function scoresLine(scores: Scores): string {
 function summary({ output, steps }: TrainConfig, { progress, reason }: RunResult): string {
   const { step, best, skipped } = progress
   const paths = runPaths(output)
-  if (reason === 'stopped' && step === 0) return 'stopped before a step; nothing was written'
+  if (reason === 'stopped' && step === 0) return 'stopped before a step; the same command goes on'
   return [
     `${reason} at step ${count(step)} of ${count(steps)}${reason === 'stopped' ? '; the same command goes on' : ''}`,
     ...(skipped > 0 ? [`${skipped} steps were skipped: their gradients were not finite`] : []),

@@ -30,6 +30,14 @@ export function numberOption(options: Options, name: string): number | undefined
   return number
 }
 
+/** The first option of a command line whose value is empty: `--name ''` or `--name=`. */
+export function emptyOption(args: readonly string[]): string | undefined {
+  const end = args.indexOf('--')
+  const options = end < 0 ? args : args.slice(0, end)
+  const at = options.findIndex((arg, i) => /^--[^=]+=$/.test(arg) || (arg.startsWith('--') && options[i + 1] === ''))
+  return options[at]?.replace(/=$/, '')
+}
+
 /** The value of an option that a command needs. Throws a UsageError where it is missing. */
 export function requiredOption(options: Options, name: string): string {
   const value = option(options, name)
@@ -45,5 +53,7 @@ function flag(name: string): string {
 /** The error as one that names the file at fault and what it must be, unless it names the file already. */
 export function errorAt(path: string, must: string, error: unknown): Error {
   const text = errorText(error)
-  return new Error(text.includes(path) ? text : message(path, must, text), { cause: error })
+  // As messages of ours and of Node do; a short path may be part of any word.
+  const isNamed = text.includes(`${path}: `) || text.includes(`'${path}'`)
+  return new Error(isNamed ? text : message(path, must, text), { cause: error })
 }

@@ -100,10 +100,14 @@ function readCoco(
 
 function readKarpathy(entries: Json[], pathOf: PathOf, split: string | undefined, fail: Fail): CaptionedImage[] {
   const wanted = split?.split('+')
+  const ids = new Set<unknown>()
   return entries.flatMap((entry, i) => {
     const label = `images[${i}]`
     if (wanted && !wanted.includes(text(entry, 'split', label, fail))) return []
-    const id = identity(entry, 'cocoid' in entry ? 'cocoid' : 'imgid', label, fail)
+    const key = 'cocoid' in entry ? 'cocoid' : 'imgid'
+    const id = identity(entry, key, label, fail)
+    if (ids.has(id)) fail(`${label}.${key} must be unique`, id)
+    ids.add(id)
     const dir = entry.filepath === undefined ? undefined : fileName(entry, 'filepath', label, fail)
     const image = captioned(entry, id, pathOf(dir, fileName(entry, 'filename', label, fail)), label, fail)
     if (!Array.isArray(entry.sentences)) fail(`${label}.sentences must be an array`, entry.sentences)

@@ -21,7 +21,8 @@ export class Quarantine {
 
   /**
    * `file`: one JSON object a line (id, path, reason); what it lists already is not tried again. `total`: pictures of
-   * all splits together, of which `maxShare` may be bad. Throws an Error naming the line where `file` is malformed.
+   * all splits together, of which `maxShare` may be bad. Throws an Error naming the line where `file` is malformed, or
+   * the file where it lists more than that already.
    */
   constructor(file: string, total: number, maxShare = 0.01) {
     requireThat(total > 0, 'Quarantine', 'total must be above 0', total)
@@ -29,6 +30,7 @@ export class Quarantine {
     this.#total = total
     this.#maxShare = maxShare
     this.#bad = new Set(readPaths(file))
+    this.#requireFew('remove it to try them again')
   }
 
   /** Number of bad pictures known so far. */
@@ -71,9 +73,13 @@ export class Quarantine {
     this.#bad.add(path)
     mkdirSync(dirname(this.#file), { recursive: true })
     appendFileSync(this.#file, `${JSON.stringify({ id, path, reason })}\n`)
+    this.#requireFew(`the last: ${reason}`)
+  }
+
+  #requireFew(hint: string): void {
     if (this.#bad.size <= this.#maxShare * this.#total) return
     const share = `${this.#bad.size} of ${this.#total} pictures cannot be read`
-    throw new Error(message('Quarantine', `${share}, see ${this.#file}; the last: ${reason}`))
+    throw new Error(message('Quarantine', `${share}, see ${this.#file}; ${hint}`))
   }
 }
 

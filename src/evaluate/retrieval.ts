@@ -5,6 +5,7 @@
  * captions each take about a minute.
  */
 import { requireThat } from '../base/errors.ts'
+import { dot } from '../base/linear.ts'
 
 /** Shares of queries, in percent, whose rank is at most 1, 5, 10. */
 export interface Recalls {
@@ -170,10 +171,4 @@ function checkOwners(ofCaption: Int32Array, images: number): void {
     'every image must have a caption',
     `${captioned.size} of ${images}`,
   )
-}
-
-function dot(a: Float32Array, aAt: number, b: Float32Array, bAt: number, channels: number): number {
-  let sum = 0
-  for (let c = 0; c < channels; c++) sum += a[aAt + c] * b[bAt + c]
-  return sum
 }

@@ -3,6 +3,7 @@
  * bytes and strings. Calls may overlap; each computes in one piece, captions a token at a time, so answers never mix.
  */
 import { requireKind, requireThat } from '../base/errors.ts'
+import { dot } from '../base/linear.ts'
 import { exp } from '../base/math.ts'
 import type { Pixels } from '../image/pixels.ts'
 import { CaptionStream, type CaptionWork } from './caption.ts'
@@ -84,11 +85,8 @@ export abstract class Model<Image, Text, Piece> {
     requireKind(!Array.isArray(image), 'similarity', 'must be given one image', image)
     const picture = await this.embedImage(image)
     const { data, shape } = await this.embedText(text)
-    return Array.from({ length: shape[0] }, (_, row) => {
-      let sum = 0
-      for (let c = 0; c < shape[1]; c++) sum += data[row * shape[1] + c] * picture.data[c]
-      return sum
-    })
+    const [texts, C] = shape
+    return Array.from({ length: texts }, (_, row) => dot(data, row * C, picture.data, 0, C))
   }
 
   /**

@@ -15,6 +15,7 @@ export interface Sample {
 
 export interface BatchOptions {
   seed: number
+  /** Even where pictures come in pairs (config.ts). */
   batch: number
   /** Two pictures of each of batch/2 concepts. */
   pairs: boolean
@@ -47,16 +48,14 @@ export class Batches {
 
   constructor(samples: readonly Sample[], options: BatchOptions) {
     requireThat(samples.length > 0, 'training data', 'must have at least one image')
-    requireThat(
-      !options.pairs || options.batch % 2 === 0,
-      'batch',
-      'must be even where pictures come in pairs',
-      options.batch,
-    )
     this.samples = samples
     this.options = options
     const byConcept = new Map<number, number[]>()
-    samples.forEach(({ concept }, i) => byConcept.set(concept, [...(byConcept.get(concept) ?? []), i]))
+    samples.forEach(({ concept }, i) => {
+      const group = byConcept.get(concept)
+      if (group) group.push(i)
+      else byConcept.set(concept, [i])
+    })
     this.groups = options.pairs ? [...byConcept.values()] : samples.map((_, i) => [i])
     this.captionsFrom = options.shufflePairs ? shuffle(samples.length, options.seed, 0, 0, USE.control) : null
     this.stepsPerEpoch = Math.max(1, Math.floor(this.groups.length / this.groupsPerStep))

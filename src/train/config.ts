@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import * as v from 'valibot'
-import { errorText, message, requireThat } from '../base/errors.ts'
+import { attempt, message, requireThat } from '../base/errors.ts'
 import { modelConfig, PRESETS, type ModelConfig, type PresetName } from '../model/config.ts'
 import type { LossWeights } from '../model/objective.ts'
 import { SCHEDULES, type ScheduleName } from './schedule.ts'
@@ -18,6 +18,12 @@ const range = v.pipe(
   v.tuple([v.number(), v.number()]),
   v.check(([low, high]) => low <= high, 'must be [low, high]'),
 )
+const positiveRange = v.pipe(
+  range,
+  v.check(([low]) => low > 0, 'must be above 0'),
+)
+/** What random numbers take (base/rng.ts). */
+const seed = v.pipe(whole(0), v.maxValue(2 ** 32 - 1))
 
 /** Random changes of a training picture; see augment.ts. */
 export interface Augmentation {
@@ -117,7 +123,7 @@ export interface TrainConfig {
 
 const augmentation = v.nullable(
   v.strictObject({
-    size: v.optional(range, [0.75, 1.15]),
+    size: v.optional(positiveRange, [0.75, 1.15]),
     rotation: v.optional(notNegative, 0.2),
     shift: v.optional(share, 0.0625),
     saturation: v.optional(range, [0, 1.2]),
@@ -138,7 +144,7 @@ const schema = v.strictObject({
     manifest: v.optional(v.string()),
   }),
   output: v.string(),
-  seed: v.optional(whole(0), 0),
+  seed: v.optional(seed, 0),
   steps: whole(1),
   batch: v.optional(whole(2), 128),
   accumulate: v.optional(whole(1), 2),
@@ -191,13 +197,15 @@ export function trainConfig(input: unknown, folder: string, where = 'config'): T
   }
   const { model, data, output, towerWeights, ...rest } = parsed.output
   const { preset, ...overrides } = model
-  const { negatives, queue, losses } = rest
+  const { batch, negatives, queue, losses } = rest
   const fromQueue = negatives === 'queue'
   requireThat(
     !fromQueue || (queue > 0 && losses.itm > 0),
     `${where}: negatives`,
     'of the queue need a queue and losses.itm',
   )
+  const isPaired = losses.imageContrast === 0 || batch % 2 === 0
+  requireThat(isPaired, `${where}: batch`, 'must be even where losses.imageContrast takes pictures in pairs', batch)
   const at = (path: string) => resolve(folder, path)
   const ifGiven = (path: string | undefined) => (path === undefined ? undefined : at(path))
   return {
@@ -218,11 +226,6 @@ export function trainConfig(input: unknown, folder: string, where = 'config'): T
 
 /** Reads a configuration file. */
 export function readTrainConfig(path: string): TrainConfig {
-  let input: unknown
-  try {
-    input = JSON.parse(readFileSync(path, 'utf8'))
-  } catch (error) {
-    throw new Error(message(path, 'must be a readable JSON file', errorText(error)), { cause: error })
-  }
+  const input: unknown = attempt(path, 'must be a readable JSON file', () => JSON.parse(readFileSync(path, 'utf8')))
   return trainConfig(input, dirname(path), path)
 }

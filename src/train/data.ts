@@ -88,25 +88,27 @@ export async function loadTrainData(
   }
 }
 
-/** Images to train on and to validate on: two files, or one of which a share is held back, drawn by the seed. */
-function readSets({ data, seed }: TrainConfig): { images: CaptionedImage[]; held: CaptionedImage[] } {
+/** Images to train on and to validate on. Throws where both have an image file. */
+function readSets(config: TrainConfig): { images: CaptionedImage[]; held: CaptionedImage[] } {
+  const { data } = config
   const all = readCaptions(data.train, data.images)
-  if (data.validation === undefined) {
-    const count = Math.max(1, Math.round(data.validationShare * all.length))
-    requireThat(
-      count < all.length,
-      data.train,
-      'must have images to train on beside those that are held back',
-      all.length,
-    )
-    const isHeld = new Set(shuffle(all.length, seed, 0, 0, USE.split).subarray(0, count))
-    return { images: all.filter((_, i) => !isHeld.has(i)), held: all.filter((_, i) => isHeld.has(i)) }
-  }
-  const held = readCaptions(data.validation, data.images)
-  const trained = new Set(all.map(({ path }) => path))
-  const shared = held.find(({ path }) => trained.has(path))
-  requireThat(!shared, data.validation, 'must have no image of the training set', shared?.path)
-  return { images: all, held }
+  const sets = data.validation
+    ? { images: all, held: readCaptions(data.validation, data.images) }
+    : heldBack(all, config)
+  const trained = new Set(sets.images.map(({ path }) => path))
+  const shared = sets.held.find(({ path }) => trained.has(path))
+  if (data.validation) requireThat(!shared, data.validation, 'must have no image of the training set', shared?.path)
+  else requireThat(!shared, data.train, 'must list a file once where a share is held back', shared?.path)
+  return sets
+}
+
+/** One set of which a share is held back, drawn by the seed. */
+function heldBack(all: CaptionedImage[], { data, seed }: TrainConfig) {
+  const count = Math.max(1, Math.round(data.validationShare * all.length))
+  const must = 'must have images to train on beside those that are held back'
+  requireThat(count < all.length, data.train, must, all.length)
+  const isHeld = new Set(shuffle(all.length, seed, 0, 0, USE.split).subarray(0, count))
+  return { images: all.filter((_, i) => !isHeld.has(i)), held: all.filter((_, i) => isHeld.has(i)) }
 }
 
 /** The set without the images that stand in for bad ones: where every image is asked for, one may not be there twice. */

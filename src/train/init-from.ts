@@ -1,12 +1,13 @@
 /**
- * Starting values from a model file, for `train --init`: what export stored, turned back into parameters. The float
- * weights behind ternary codes are gone; gamma * code / (share of codes that are not 0) has the same codes and gamma.
- * A table of positions that was resized at export cannot be had back.
+ * Starting values for `train --init`. From a checkpoint as they are; from a model file what export stored, turned back
+ * into parameters. The float weights behind ternary codes are gone; gamma * code / (share of codes that are not 0) has
+ * the same codes and gamma. A table of positions that was resized at export cannot be had back.
  */
 import { requireThat } from '../base/errors.ts'
 import { fixed, size } from '../base/shape.ts'
 import type { Graph, Value } from '../graph/graph.ts'
-import type { ModelFile } from '../io/model-file.ts'
+import { KEPT, type ModelFile } from '../io/model-file.ts'
+import type { Container } from '../io/safetensors.ts'
 import { TOKEN_TABLE } from '../model/text.ts'
 import { preparedName } from '../plan/lower.ts'
 import { unpackTernary } from '../quant/ternary.ts'
@@ -39,12 +40,37 @@ export function valueFromModel(
   if (p.name === 'itc.log_temperature') return Float32Array.of(file.manifest.logTemperature)
   const data = restored(file, graph, p)
   if (!data) return undefined
-  if (p.name === TOKEN_TABLE) return tableRows(data, file, rows, fixed(p.shape[1]))
+  if (p.name === TOKEN_TABLE) return tableRows(data, file.kept, rows, fixed(p.shape[1]))
   requireThat(
     data.length === size(p.shape),
     `init model: ${p.name}`,
     `must have shape [${p.shape}]`,
     `${data.length} numbers`,
+  )
+  return data
+}
+
+/**
+ * The value of parameter `p` in a checkpoint; the rows of a table of some ids go to the same ids of this run. Undefined
+ * where the checkpoint has no such parameter; throws a RangeError where it has another shape.
+ */
+export function valueFromCheckpoint(
+  { tensors }: Container,
+  p: Value,
+  rows: readonly number[],
+): Float32Array | undefined {
+  const tensor = tensors.get(p.name!)
+  if (!tensor) return undefined
+  const [shape, data] = [p.shape.map(fixed), tensor.data as Float32Array]
+  const kept = tensors.get(KEPT)?.data as Int32Array | undefined
+  const isPruned =
+    p.name === TOKEN_TABLE && kept !== undefined && `${tensor.shape}` === `${[kept.length + 1, shape[1]]}`
+  if (isPruned) return tableRows(data, kept, rows, shape[1])
+  requireThat(
+    `${tensor.shape}` === `${shape}`,
+    `init checkpoint: ${p.name}`,
+    `must have shape [${shape}]`,
+    tensor.shape,
   )
   return data
 }
@@ -76,8 +102,13 @@ function fromCodes(file: ModelFile, [codesValue, gammaValue]: readonly Value[]):
   return Float32Array.from(codes, (code) => (code * gamma) / Math.max(share, 1 / codes.length))
 }
 
-/** Rows of the model's table for the rows of this run's; ids without a row of their own start as the shared one. */
-function tableRows(table: Float32Array, { kept }: ModelFile, rows: readonly number[], C: number): Float32Array {
+/** Rows of a table of the ids `kept` for those of this run's; ids without a row of their own start as the shared one. */
+function tableRows(
+  table: Float32Array,
+  kept: Int32Array | undefined,
+  rows: readonly number[],
+  C: number,
+): Float32Array {
   const map = kept && new VocabularyMap(kept)
   const values = new Float32Array(rows.length * C)
   rows.forEach((id, row) => {

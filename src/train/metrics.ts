@@ -2,8 +2,9 @@
  * metrics.jsonl of a run: one JSON object a line for every start, step and evaluation, in order. Rows of steps that a
  * resumed run does again are removed first, so each step stands there once. A number that is not finite reads null.
  */
-import { appendFileSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { errorText, message } from '../base/errors.ts'
+import { appendFileSync, existsSync, readFileSync } from 'node:fs'
+import { attempt } from '../base/errors.ts'
+import { replaceFile } from '../io/replace-file.ts'
 import type { StartRow } from './record.ts'
 import type { StepReport, ValidationReport } from './trainer.ts'
 
@@ -37,7 +38,7 @@ export class Metrics {
 
   /** Appends a row. Throws an Error that names the file where it cannot be written. */
   add(row: MetricsRow): void {
-    attempt(this.path, 'be written', () => appendFileSync(this.path, lineOf(row)))
+    attempt(this.path, 'must be written', () => appendFileSync(this.path, lineOf(row)))
   }
 
   /** All rows; none where there is no file. */
@@ -48,11 +49,7 @@ export class Metrics {
   /** Removes rows behind `step`. A kill in the midst leaves the old file. */
   cut(step: number): void {
     const rows = this.read().filter((row) => row.step <= step)
-    const temporary = `${this.path}.tmp`
-    attempt(this.path, 'be written', () => {
-      writeFileSync(temporary, rows.map(lineOf).join(''))
-      renameSync(temporary, this.path)
-    })
+    replaceFile(this.path, Buffer.from(rows.map(lineOf).join('')))
   }
 }
 
@@ -61,10 +58,10 @@ export class Metrics {
  * the line where it cannot be read.
  */
 export function readMetrics(path: string): MetricsRow[] {
-  const text = attempt(path, 'be readable', () => readFileSync(path, 'utf8'))
+  const text = attempt(path, 'must be readable', () => readFileSync(path, 'utf8'))
   const lines = text.slice(0, text.lastIndexOf('\n') + 1).split('\n')
   return lines.flatMap((line, i) =>
-    line === '' ? [] : [attempt(path, `hold JSON in line ${i + 1}`, () => JSON.parse(line) as MetricsRow)],
+    line === '' ? [] : [attempt(path, `must hold JSON in line ${i + 1}`, () => JSON.parse(line) as MetricsRow)],
   )
 }
 
@@ -81,12 +78,4 @@ export function secondsOf(rows: readonly MetricsRow[]): number {
 
 function lineOf(row: MetricsRow): string {
   return `${JSON.stringify(row)}\n`
-}
-
-function attempt<T>(path: string, must: string, action: () => T): T {
-  try {
-    return action()
-  } catch (error) {
-    throw new Error(message(path, `must ${must}`, errorText(error)), { cause: error })
-  }
 }

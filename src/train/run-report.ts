@@ -4,6 +4,7 @@
  * the baseline is left out where it would take minutes.
  */
 import sharp from 'sharp'
+import { dot } from '../base/linear.ts'
 import { pixelBaseline } from '../evaluate/baseline.ts'
 import { evaluateRetrieval, type RetrievalFeatures } from '../evaluate/retrieval.ts'
 import { stemLinear, towerLinear } from '../model/config.ts'
@@ -46,7 +47,8 @@ function about(trainer: Trainer, { step, skipped }: RunState, seconds: number): 
   const concepts = new Set(data.samples.map(({ concept }) => concept)).size
   const seen = step * batch * accumulate
   const stem = model.vision.stem.length > 0 ? `, ${stemLinear(model)} in its convolutions` : ''
-  const isa = trainer.executor.kernels.manifest.isa
+  const { manifest, team } = trainer.executor.kernels
+  const threads = team ? `${team.threads} threads` : 'one thread'
   const number = (value: number) => value.toLocaleString('en')
   return [
     `Trained on ${number(data.samples.length)} pictures of ${number(concepts)} concepts, asked for ` +
@@ -55,7 +57,7 @@ function about(trainer: Trainer, { step, skipped }: RunState, seconds: number): 
       `weights of linear layers ${model.ternary ? 'ternary' : 'f32'} in text and fusion, ${towerLinear(model)} in ` +
       `the vision tower${stem}.`,
     `${number(step)} of ${number(steps)} steps of ${number(batch * accumulate)} pictures, ${number(seen)} in all, in ` +
-      `${duration(seconds)} on one thread; seed ${config.seed}, kernels ${isa}.`,
+      `${duration(seconds)} on ${threads}; seed ${config.seed}, kernels ${manifest.isa}.`,
     ...(shufflePairs ? ['This is the control: pictures come with the captions of other pictures.'] : []),
     ...(skipped > 0 ? [`${number(skipped)} steps were skipped, because their gradient was not finite.`] : []),
   ]
@@ -108,11 +110,7 @@ async function retrievals(trainer: Trainer, features: RetrievalFeatures): Promis
   const rows: RetrievalRow[] = []
   for (let q = 0; q < count; q++) {
     const at = Math.floor(((q + 0.5) * captions.length) / count)
-    const scores = images.map((_, i) => {
-      let score = 0
-      for (let c = 0; c < channels; c++) score += text[at * channels + c] * image[i * channels + c]
-      return score
-    })
+    const scores = images.map((_, i) => dot(text, at * channels, image, i * channels, channels))
     const order = scores.map((_, i) => i).sort((a, b) => scores[b] - scores[a])
     const results = order.slice(0, RESULTS).map(async (i) => {
       return { png: await thumbnailPng(images[i].path), score: scores[i], correct: captionOf[at] === i }

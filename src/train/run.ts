@@ -5,7 +5,8 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
-import { errorText, message, show } from '../base/errors.ts'
+import { isDeepStrictEqual } from 'node:util'
+import { attempt, errorText, message, show } from '../base/errors.ts'
 import { loadNewest, saveCheckpoint, type Checkpoint, type FileSystem } from '../io/checkpoint.ts'
 import { withLock } from '../io/lock.ts'
 import { KEPT, type ModelFile } from '../io/model-file.ts'
@@ -70,12 +71,12 @@ export const runPaths = (output: string) => ({
 
 /**
  * Trains as configured, from the newest checkpoint of the output folder if there is one. Ends with report.html.
- * Throws where another process trains into the folder, no kernels work here, the data or a checkpoint cannot be used, a file cannot be written, or gradients
- * stay infinite.
+ * Throws where another process trains into the folder, no kernels work here, the data or a checkpoint cannot be used, a
+ * file cannot be written, or gradients stay infinite.
  */
 export async function trainRun(config: TrainConfig, options: RunOptions = {}): Promise<RunResult> {
   const { kernels = await loadKernels({ sources: KERNELS }), signal } = options
-  mkdirSync(config.output, { recursive: true })
+  attempt(config.output, 'must be a folder to write to', () => mkdirSync(config.output, { recursive: true }))
   return withLock(join(config.output, 'run'), 0, async () => {
     const data = await loadTrainData(kernels, config, options.onPictures, signal).catch((error: unknown) => {
       if (signal?.aborted) return null
@@ -125,7 +126,7 @@ class Run {
     }
     this.options.onNote?.(sizeOf(this.trainer))
     this.metrics.cut(this.progress.step)
-    this.metrics.add(startRow(this.progress.step, this.trainer.executor.kernels.manifest.isa))
+    this.metrics.add(startRow(this.progress.step, this.trainer.executor.kernels))
   }
 
   /** Says which parts what the run starts from does not have. */
@@ -234,6 +235,9 @@ class Run {
       const changed = changedKeys(metadata.config, now)
       throw new Error(message(path, `must have been made with this configuration; changed: ${changed}`))
     }
+    const words = this.trainer.data.seen.kept
+    const sameWords = this.trainer.config.vocabulary === 'full' || isDeepStrictEqual(tensors.get(KEPT)?.data, words)
+    if (!sameWords) throw new Error(message(path, 'must hold the vocabulary of this run; --init takes another one'))
     for (const [name, { shape, data }] of this.trainer.states()) {
       const tensor = tensors.get(name)
       if (!tensor || JSON.stringify(tensor.shape) !== JSON.stringify(shape)) {

@@ -3,7 +3,7 @@
  * arXiv 2304.07193), whose names are ours without `vision.`. A `mask_token` and heads of other models are passed over.
  */
 import { readFileSync } from 'node:fs'
-import { errorText, message, requireThat } from '../base/errors.ts'
+import { attempt, requireThat } from '../base/errors.ts'
 import { fixed } from '../base/shape.ts'
 import type { Value } from '../graph/graph.ts'
 import { readSafetensors, type Tensor } from '../io/safetensors.ts'
@@ -20,12 +20,7 @@ export const TOWER = 'vision.'
  * RangeError where it lacks a parameter or has it in another shape or type than F32 or F16.
  */
 export function readTowerWeights(path: string, parameters: readonly Value[]): Map<string, Float32Array> {
-  let tensors: Map<string, Tensor>
-  try {
-    tensors = readSafetensors(readFileSync(path)).tensors
-  } catch (error) {
-    throw new Error(message(path, 'must be a readable safetensors file', errorText(error)), { cause: error })
-  }
+  const { tensors } = attempt(path, 'must be a readable safetensors file', () => readSafetensors(readFileSync(path)))
   const wanted = parameters.filter(({ name }) => name!.startsWith(TOWER))
   return new Map(
     wanted.map(({ name, shape }) => {

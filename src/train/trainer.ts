@@ -24,7 +24,7 @@ import { centreProjection } from './centre.ts'
 import type { TrainConfig } from './config.ts'
 import type { TrainData } from './data.ts'
 import { Feeder } from './feeder.ts'
-import { valueFromModel } from './init-from.ts'
+import { valueFromCheckpoint, valueFromModel } from './init-from.ts'
 import { mostExtra } from './negatives.ts'
 import { joinedRate, learningRate, weightDecay } from './schedule.ts'
 import { meanScores, scoresOf, type Scores } from './scores.ts'
@@ -104,6 +104,10 @@ export class Trainer {
     ])
     for (const { name } of this.executor.names('state')) this.executor.tensor(name!).fill(0)
     this.parameters = parameters(this.graph)
+    for (const start of config.freeze) {
+      const freezes = this.parameters.some(({ name }) => name!.startsWith(start))
+      requireThat(freezes, 'config: freeze', 'must be beginnings of names of parameters', start)
+    }
     for (const p of this.parameters) this.tensor(p.name!).set(initialValue(p, config.seed))
     const { executor, batches } = this
     const cache = options.cachedTower ? new TowerCache(executor, model, data.train) : null
@@ -139,23 +143,21 @@ export class Trainer {
    * it lacks, since it was trained without what uses them: these keep their initial values.
    */
   setParameters(file: ModelFile): string[] {
-    const { seen } = this.data
-    const restricted = this.model.vocabulary !== VOCABULARY
-    // The shared row has no id: any that is not kept leads to the model's.
-    const rows = Array.from({ length: this.model.vocabulary }, (_, row) =>
-      restricted ? (seen.id(row) ?? VOCABULARY) : row,
-    )
+    const rows = this.tableIds()
     return this.setWhatIsThere('init model', (p) => valueFromModel(file, this.graph, p, rows))
   }
 
-  /** The same from a checkpoint, whose parameters must have the same shapes. */
-  setFromCheckpoint({ tensors }: Container): string[] {
-    return this.setWhatIsThere('init checkpoint', (p) => {
-      const tensor = tensors.get(p.name!)
-      const fits = tensor === undefined || `${tensor.shape}` === `${p.shape}`
-      requireThat(fits, `init checkpoint: ${p.name}`, `must have shape [${p.shape}]`, tensor?.shape)
-      return tensor?.data as Float32Array | undefined
-    })
+  /** The same from a checkpoint. */
+  setFromCheckpoint(checkpoint: Container): string[] {
+    const rows = this.tableIds()
+    return this.setWhatIsThere('init checkpoint', (p) => valueFromCheckpoint(checkpoint, p, rows))
+  }
+
+  /** The id of each row of the vocabulary table. The shared row has none: one that is not kept leads to another's. */
+  private tableIds(): number[] {
+    const { seen } = this.data
+    const restricted = this.model.vocabulary !== VOCABULARY
+    return Array.from({ length: this.model.vocabulary }, (_, row) => (restricted ? (seen.id(row) ?? VOCABULARY) : row))
   }
 
   private setWhatIsThere(where: string, valueOf: (p: Value) => Float32Array | undefined): string[] {

@@ -2,7 +2,8 @@
  * A data set small enough to train on within a test: 16 concepts (a colour and a shape), drawn in two styles to train
  * on and a third to validate on, as PNG files with COCO captions; and a configuration of a tiny model for it.
  */
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import sharp from 'sharp'
 
@@ -62,6 +63,14 @@ export async function drawShapes(dir: string): Promise<void> {
   }
   writeFileSync(join(dir, 'train.json'), JSON.stringify(join2(shapeSet(0), shapeSet(1))))
   writeFileSync(join(dir, 'validation.json'), JSON.stringify(shapeSet(2)))
+}
+
+/** A folder of their own with the shapes, removed when the process ends. */
+export async function shapesFolder(): Promise<string> {
+  const dir = mkdtempSync(join(tmpdir(), 'bitgen-shapes-'))
+  process.on('exit', () => rmSync(dir, { recursive: true, force: true }))
+  await drawShapes(dir)
+  return dir
 }
 
 /** The configuration of a run on the shapes, as its file would hold it; paths are relative to the folder of the data. */

@@ -10,6 +10,7 @@ import { setImmediate } from 'node:timers/promises'
 import sharp from 'sharp'
 import { errorText, message } from '../../base/errors.ts'
 import { decodeImage } from '../../image/decode.ts'
+import { replaceFile } from '../../io/replace-file.ts'
 import { similarity, thumbnail } from '../thumbnail.ts'
 import { ARTISTS, type Artist } from './artists.ts'
 import { readConcepts, type Concept } from './concepts.ts'
@@ -216,8 +217,7 @@ function writeManifest(out: string, { counts, nearlySame, kept, digests, caption
 /** Writes the file in one step, so that a reader never sees half of it; returns its sha256. */
 function writeJson(path: string, value: object): string {
   const text = `${JSON.stringify(value, null, 1)}\n`
-  writeFileSync(`${path}.part`, text)
-  renameSync(`${path}.part`, path)
+  replaceFile(path, Buffer.from(text))
   return sha256(text)
 }
 
