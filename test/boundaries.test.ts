@@ -4,10 +4,11 @@
  */
 import { readFileSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path/posix'
+import { fileURLToPath } from 'node:url'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 
-const ROOT = new URL('..', import.meta.url).pathname
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
 
 /** Which parts of src a part may import, beside itself: base <- abi <- graph <- {ops, plan} <- model <- train, ... */
 const INFERENCE = ['base', 'abi', 'quant', 'io']

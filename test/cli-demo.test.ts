@@ -3,6 +3,7 @@
  * library says of the same pictures. And its pictures: what is taught is asked for, by another artist.
  */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { PHRASES } from '../src/cli/demo-run.ts'
@@ -10,7 +11,7 @@ import { BitGen } from '../src/index.ts'
 import { at, dir, good, MODEL } from './cli-fixture.ts'
 import { microModel, RETRIEVAL } from './support/micro-model.ts'
 
-const DEMO = new URL('../models/demo/', import.meta.url).pathname
+const DEMO = fileURLToPath(new URL('../models/demo/', import.meta.url))
 
 /** Names, concepts and artists of a captions file of the demo. */
 function drawn(file: string): { name: string; concept: string; artist: string; path: string }[] {

@@ -3,6 +3,7 @@
  * the page, and what a manifest has of all this.
  */
 import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { parseHTML } from 'linkedom'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -13,7 +14,7 @@ import { exportModel } from '../src/index.ts'
 import { at, bitgen, checkpoints, dir, entries, good, MODEL, writeCaptions, writeConfig } from './cli-fixture.ts'
 import { microModel, RETRIEVAL } from './support/micro-model.ts'
 
-const DEMO = new URL('../models/demo/', import.meta.url).pathname
+const DEMO = fileURLToPath(new URL('../models/demo/', import.meta.url))
 
 test('a model that was trained for retrieval alone has its figures, as a table, as JSON and as a page', async () => {
   writeFileSync(at('retrieval.safetensors'), await microModel(RETRIEVAL))

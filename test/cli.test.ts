@@ -5,6 +5,7 @@
 import { spawn } from 'node:child_process'
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { figureRows, recordedResult } from '../src/cli/figures.ts'
@@ -24,7 +25,7 @@ import {
   writeConfig,
 } from './cli-fixture.ts'
 
-const MAIN = new URL('../src/cli/main.ts', import.meta.url).pathname
+const MAIN = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url))
 
 test('trains, goes on where it stopped, and exports', async () => {
   const config = writeConfig('short', {})

@@ -8,7 +8,7 @@ import { isPreferred, isRecalled, type Artist, type Demo, type Found, type Lesso
 import type { Picture, Said, Shown, Teaching } from './demo-run.ts'
 import { DEMO_STYLE } from './demo-style.ts'
 import { figureCells, type FigureRow } from './figures.ts'
-import { bytesText, count } from './format.ts'
+import { bytesText, count, threadsText } from './format.ts'
 import type { Attribution } from './info.ts'
 
 export function demoPage(demo: Demo): string {
@@ -55,7 +55,7 @@ ${tiles.map(([value, ...labels]) => `<div><dt>${labels.map(escape).join('<br>')}
     [bytesText(info.fileBytes), 'the whole model file'],
     [count(info.parameters.total), 'parameters'],
     [bytesText(info.memory.total), 'of memory'],
-    [info.isa, 'kernels, one thread'],
+    [info.isa, `kernels, ${threadsText(info.threads)}`],
   ])
   const calls = times.map(({ call, median, first }): [string, string, string] => [
     `${median.toFixed(1)} ms`,

@@ -4,7 +4,7 @@
  */
 import { isPreferred, isRecalled, type CallTime, type Demo, type Found, type Named, type Teaching } from './demo-run.ts'
 import type { Recollection } from '../index.ts'
-import { bytesText, count, indent, table } from './format.ts'
+import { bytesText, count, indent, table, threadsText } from './format.ts'
 
 /** Of each list, every second entry; of the pictures that were found, the best two. */
 const EVERY = 2
@@ -16,7 +16,7 @@ export function demoText(demo: Demo): string {
   const { info, artist, pictures, teaching } = demo
   const head =
     `${info.name}: ${bytesText(info.fileBytes)}, ${count(info.parameters.total)} parameters; ` +
-    `${info.isa} kernels, one thread\n` +
+    `${info.isa} kernels, ${threadsText(info.threads)}\n` +
     `These drawings are by ${artist.name}, an artist it never saw. * marks what is right.`
   return [
     head,

@@ -24,6 +24,11 @@ export function count(n: number): string {
   return n.toLocaleString('en-US')
 }
 
+/** `one thread`, `2 threads`. */
+export function threadsText(threads: number): string {
+  return threads === 1 ? 'one thread' : `${threads} threads`
+}
+
 /** 5430 as `1 h 30 min`. */
 export function duration(seconds: number): string {
   const whole = Math.round(seconds)

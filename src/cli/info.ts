@@ -9,7 +9,7 @@ import { modelConfig, PRESETS, TOWERS, type PresetName, type TowerName } from '.
 import { countByPart, modelParameterSizes } from '../model/parameters.ts'
 import { figureSections, sectionsText } from './figure-sections.ts'
 import { recordedResult } from './figures.ts'
-import { bytesText, count, duration, indent, table } from './format.ts'
+import { bytesText, count, duration, indent, table, threadsText } from './format.ts'
 import { MODEL_OPTION, openModel } from './model.ts'
 import { isOneShot, ONE_SHOT, oneShotText } from './one-shot.ts'
 import { option, UsageError, type Options } from './usage.ts'
@@ -100,7 +100,7 @@ export function trainingText(training: ModelManifest['training']): string {
     ...known(seconds, (n: number) => duration(n)),
     ...known(cpu, (text: string) => text.trim()),
     ...known(cores, (n: number) => `${n} ${n === 1 ? 'core' : 'cores'}`),
-    ...known(threads, (n: number) => `${n} ${n === 1 ? 'thread' : 'threads'}`),
+    ...known(threads, (n: number) => threadsText(n)),
     ...known(node, (text: string) => `Node ${text}`),
     ...known(kernels, (text: string) => `${text} kernels`),
     ...known(commit, (text: string) => `commit ${text}`),

@@ -51,7 +51,7 @@ function tryVariants(kernels: Kernels, variants: KernelEntry[], answer: KnownAns
   const [preferred] = runs
   const sliceMs = TRIAL_MS / share / TURNS / runs.length
   const latest = performance.now() + LATEST_MS / share
-  // Most trials end here after three turns: no other variant can win often enough any more.
+  // Most trials end here before their last turn: no other variant can win often enough any more.
   const isOpen = (turn: number) => runs.some(({ wins }) => turn - wins <= TURNS_LOST && turn < TURNS)
   for (let turn = 0; isOpen(turn) && performance.now() < latest; turn++) {
     const times = runs.map(({ run }) => msPerCall(run, sliceMs))
