@@ -17,7 +17,10 @@ export function imageKey({ feature, states }: { feature: Float32Array; states: F
   const channels = feature.length
   const side = Math.sqrt(states.length / channels - 1)
   const cells = gridCells(states.subarray(channels), side, channels)
-  return Float32Array.from([...unit(feature), ...unit(cells)])
+  const key = new Float32Array(feature.length + cells.length)
+  key.set(unit(feature))
+  key.set(unit(cells), feature.length)
+  return key
 }
 
 function cellsOf(side: number): number {
@@ -43,9 +46,9 @@ function gridCells(patches: Float32Array, side: number, channels: number): Float
 }
 
 /** Zeros stay zeros. */
-function unit(vector: Float32Array | Float64Array): Float64Array {
+function unit(vector: Float32Array | Float64Array): Float32Array | Float64Array {
   let squares = 0
   for (const x of vector) squares += x * x
   const norm = Math.sqrt(squares)
-  return Float64Array.from(vector, (x) => (norm > 0 ? x / norm : 0))
+  return vector.map((x) => (norm > 0 ? x / norm : 0))
 }
