@@ -6,7 +6,7 @@
 import { requireKind, requireThat } from '../base/errors.ts'
 import { cholesky, identity, plus, product, solve } from '../base/linear.ts'
 import { addresses, NOISE, ridgedFactor } from '../base/posterior.ts'
-import { readMemoryFile, writeMemoryFile, type MemoryEntry } from '../io/memory-file.ts'
+import { readMemoryFile, writeMemoryFile, type MemoryEntry, type MemorySizes } from '../io/memory-file.ts'
 
 /** Entries forgotten by subtraction before the posterior is built anew, so that rounding does not add up. */
 const REBUILD = 64
@@ -14,13 +14,10 @@ const CAPACITY = 1024
 
 export type { MemoryEntry } from '../io/memory-file.ts'
 
-export interface MemoryOptions {
+export interface MemoryOptions extends MemorySizes {
   /** M0 [slots, channels] of the model. */
   prior: Float32Array | Float64Array
   slots: number
-  channels: number
-  /** Numbers of a key of a picture (image-key.ts). */
-  imageLength: number
   /** Entries; beyond, the oldest is forgotten. Default 1024. */
   capacity?: number
 }
