@@ -1,14 +1,12 @@
 /**
  * What `BitGen.load` and a first `similarity` do, one step after the other with a time for each: the parts of
- * runtime/session.ts in its order. There the digests are computed beside what follows them, so its sum is smaller.
+ * runtime/session.ts in its order.
  */
 import { readFile } from 'node:fs/promises'
 import type { Pixels } from '../src/image/pixels.ts'
-import { sha256 } from '../src/io/digest.ts'
 import { readModelFile } from '../src/io/model-file.ts'
 import { KERNELS } from '../src/kernels.ts'
 import { Executor } from '../src/runtime/execute.ts'
-import { int8Plans } from '../src/runtime/int8.ts'
 import { Kernels } from '../src/runtime/kernels.ts'
 import { checkAnswers } from '../src/runtime/known-answers.ts'
 import { resizeImage, writePixels } from '../src/runtime/preprocess.ts'
@@ -26,10 +24,8 @@ export async function loadInStages(task: LoadTask, picture: Pixels, lap: (name: 
   const bytes: Uint8Array = await readFile(task.model)
   lap('read the file')
   const file = readModelFile(bytes)
-  const plans = int8Plans(file)
-  lap('parse header, manifest, plans')
-  await sha256(bytes)
-  lap('digests')
+  const { plans } = file
+  lap('check and parse the file')
   const vocabulary = file.kept && new VocabularyMap(file.kept)
   lap('vocabulary')
   // Found again by what loads it.

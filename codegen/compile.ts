@@ -12,7 +12,7 @@ const ROOT = join(import.meta.dirname, '..')
 
 export interface Module {
   wasm: Uint8Array<ArrayBuffer>
-  /** First byte behind the constants of the kernels: what the exported function `heapBase` returns. */
+  /** First byte behind the constants: what the exported function `heapBase` returns; 0 where there is none. */
   heapBase: number
 }
 
@@ -50,10 +50,7 @@ function readIfThere(path: string): string | null {
 function strip(source: Uint8Array): Module {
   const module = binaryen.readBinary(source)
   module.setFeatures(binaryen.Features.All)
-  const { value: name } = binaryen.getExportInfo(module.getExport('heapBase'))
-  const { body } = binaryen.getFunctionInfo(module.getFunction(name))
-  const heapBase = (binaryen.getExpressionInfo(body) as binaryen.ConstInfo).value as number
-  module.removeExport('heapBase')
+  const heapBase = takeHeapBase(module)
   module.runPasses([
     'remove-unused-module-elements',
     'strip-debug',
@@ -64,4 +61,12 @@ function strip(source: Uint8Array): Module {
   const wasm = new Uint8Array(module.emitBinary())
   module.dispose()
   return { wasm, heapBase }
+}
+
+function takeHeapBase(module: binaryen.Module): number {
+  const exported = module.getExport('heapBase')
+  if (!exported) return 0
+  const { body } = binaryen.getFunctionInfo(module.getFunction(binaryen.getExportInfo(exported).value))
+  module.removeExport('heapBase')
+  return (binaryen.getExpressionInfo(body) as binaryen.ConstInfo).value as number
 }

@@ -1,6 +1,6 @@
 /**
- * `npm run gen`: writes build/<isa>/{kernels.wasm, manifest.json} for every instruction set. Skips the work where the
- * sources are unchanged. The only file of codegen that writes.
+ * `npm run gen`: writes build/<isa>/{kernels.wasm, manifest.json} for every instruction set, the same as scripts, and
+ * build/checksum.js. Skips the work where the sources are unchanged. The only file of codegen that writes.
  */
 import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
@@ -19,6 +19,7 @@ const ROOT = join(import.meta.dirname, '..')
 const SOURCES = [
   'asconfig.json',
   'package-lock.json',
+  'assembly/checksum.ts',
   'assembly/kernels',
   'assembly/lib',
   'codegen',
@@ -71,6 +72,13 @@ async function build(isa: Isa, answers?: KnownAnswer[]): Promise<KnownAnswer[]> 
   return manifest.answers
 }
 
+/** The module that checks files (src/io/checksum.ts), as a script. */
+async function buildChecksum(): Promise<void> {
+  const source = readFileSync(join(ROOT, 'assembly/checksum.ts'), 'utf8')
+  const { wasm } = await compile('scalar', new Map([['entry.ts', source]]))
+  writeFileSync(join(ROOT, 'build/checksum.js'), `export default '${Buffer.from(wasm).toString('base64')}'\n`)
+}
+
 const digest = sourceDigest()
 const stamp = join(ROOT, 'build', 'sources.sha256')
 let built = ''
@@ -83,5 +91,6 @@ if (built === digest) console.log('kernels: up to date')
 else {
   let answers: KnownAnswer[] | undefined
   for (const { isa } of TARGETS) answers = await build(isa, answers)
+  await buildChecksum()
   writeFileSync(stamp, digest)
 }

@@ -32,7 +32,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   train: [...HOST, 'evaluate', 'kernels'],
   evaluate: HOST,
   built: ['abi'],
-  kernels: ['abi', 'runtime'],
+  kernels: ['base', 'abi', 'runtime'],
   core: ['base', 'abi', 'runtime', 'quant', 'io', 'image', 'kernels'],
   index: [...HOST, 'train', 'evaluate', 'core', 'kernels'],
   cli: [...HOST, 'train', 'evaluate', 'core', 'index', 'kernels'],

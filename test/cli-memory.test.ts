@@ -175,7 +175,11 @@ test('files that are none of this model, and calls that are wrong, are refused i
   writeFileSync(damaged, bytes)
   const same = ['--model', MODEL, '--memory']
   for (const [args, code, error] of [
-    [['recall', SQUARE, ...same, damaged], 1, /damaged: must be a memory file of this model, got "memory file: digest/],
+    [
+      ['recall', SQUARE, ...same, damaged],
+      1,
+      /damaged: must be a memory file of this model, got "safetensors: the checksum must be/,
+    ],
     [['teach', SQUARE, 'x', ...same, damaged], 1, /damaged: must be a memory file/],
     [['recall', SQUARE, ...same, MODEL], 1, /must be a memory file of this model, got "memory file: must be of kind/],
     [['caption', SQUARE, ...same, at('none')], 1, /none: must exist; bitgen teach makes it/],

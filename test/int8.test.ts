@@ -1,22 +1,31 @@
-/** Weights that stay int8 codes at load: the bits of the same plans on f32 weights, less memory, and what stays f32. */
+/** Weights that stay int8 codes: the bits of the same plans on f32 weights, less memory, and what stays f32. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Plan } from '../src/abi.ts'
-import { readModelFile, scaleName, type ModelFile } from '../src/io/model-file.ts'
+import { readModelFile, scaleName } from '../src/io/model-file.ts'
+import { readPlans, writePlans } from '../src/io/plan-rows.ts'
+import { inferenceGraphs } from '../src/model/bitgen.ts'
+import type { ModelConfig } from '../src/model/config.ts'
+import { lower } from '../src/plan/lower.ts'
 import { Executor } from '../src/runtime/execute.ts'
-import { int8Plans } from '../src/runtime/int8.ts'
 import { storedWeight } from '../src/runtime/weights.ts'
+import { int8Plans } from '../src/train/int8.ts'
 import { builtModule } from './support/kernels.ts'
 import { microModel } from './support/micro-model.ts'
 import { uniform } from './support/op-case.ts'
 
 const TABLE = 'text.token_embedding.weight'
 const file = readModelFile(await microModel())
+const symbols = Object.assign({}, ...file.plans.map((plan) => plan.symbols))
+/** The plans on f32 weights that export began with. */
+const floatPlans = inferenceGraphs(file.manifest.config as unknown as ModelConfig).map((graph) =>
+  lower(graph, { symbols, deterministic: true, part: 'run' }),
+)
 
 async function executorOf(plans: readonly Plan[]): Promise<Executor> {
   const executor = new Executor(await builtModule('simd128'), plans)
   for (const { name, dtype } of executor.names('weight')) {
-    executor.tensor(name!).set(storedWeight(file, name!, dtype !== 'f32') as Float32Array)
+    executor.tensor(name!).set(storedWeight(file, name!, dtype) as Float32Array)
   }
   return executor
 }
@@ -26,7 +35,7 @@ const weightsOf = (plans: readonly Plan[], name: string) =>
   plans.flatMap(({ buffers }) => buffers.filter((buffer) => buffer.name === name))
 
 test('plans on codes give the bits of plans on f32', async () => {
-  const [floats, codes] = [await executorOf(file.plans), await executorOf(int8Plans(file))]
+  const [floats, codes] = [await executorOf(floatPlans), await executorOf(file.plans)]
   assert.ok(codes.memoryUse.weights < 0.5 * floats.memoryUse.weights)
   const T = 7
   for (const [plan, symbols, outputs] of [
@@ -52,7 +61,8 @@ test('plans on codes give the bits of plans on f32', async () => {
 })
 
 test('a table is codes for its reader and for the head, in every plan', () => {
-  const plans = int8Plans(file)
+  const { plans } = file
+  assert.equal(readPlans(writePlans(int8Plans(floatPlans, file.tensors))), plans)
   const families = new Set(plans.flatMap(({ calls }) => calls.map(({ k }) => k)))
   assert.ok(families.has('embedding__i8') && families.has('matmul_nt__f32_i8'))
   const tables = weightsOf(plans, TABLE)
@@ -61,7 +71,7 @@ test('a table is codes for its reader and for the head, in every plan', () => {
 })
 
 test('a weight that some call reads otherwise, or of another size, stays f32', () => {
-  const withTable = file.plans.find(({ buffers }) => buffers.some((buffer) => buffer.name === TABLE))!
+  const withTable = floatPlans.find(({ buffers }) => buffers.some((buffer) => buffer.name === TABLE))!
   const index = withTable.buffers.findIndex((buffer) => buffer.name === TABLE)
   const read: Plan = {
     ...withTable,
@@ -72,8 +82,8 @@ test('a weight that some call reads otherwise, or of another size, stays f32', (
     buffers: withTable.buffers.map((buffer, i) => (i === index ? { ...buffer, bytes: buffer.bytes + 4 } : buffer)),
   }
   for (const changed of [read, smaller]) {
-    const plans = file.plans.map((plan) => (plan === withTable ? changed : plan))
-    const rewritten = int8Plans({ ...file, plans } as ModelFile)
+    const plans = floatPlans.map((plan) => (plan === withTable ? changed : plan))
+    const rewritten = int8Plans(plans, file.tensors)
     assert.ok(weightsOf(rewritten, TABLE).every(({ dtype }) => dtype === 'f32'))
     assert.is(weightsOf(rewritten, scaleName(TABLE)).length, 0)
   }

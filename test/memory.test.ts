@@ -6,7 +6,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Stream, USE } from '../src/base/rng.ts'
 import { writeMemoryFile } from '../src/io/memory-file.ts'
-import { readSafetensors, writeSafetensors } from '../src/io/safetensors.ts'
+import { readSafetensors, sealSafetensors, writeSafetensors } from '../src/io/safetensors.ts'
 import { EpisodicMemory, type MemoryEntry, type MemoryQuery } from '../src/runtime/memory.ts'
 
 const [SLOTS, CHANNELS, IMAGE] = [8, 32, 80]
@@ -213,30 +213,25 @@ test('a file cut anywhere is refused', () => {
   }
 })
 
-test('a changed byte is found, or it changes nothing', () => {
+test('a changed byte is found', () => {
   const stream = new Stream(4, 0, 0, USE.sample)
-  let refused = 0
   for (let i = 0; i < 3000; i++) {
     const bytes = FILE.slice()
     // Half of them in the header, which has more to break.
     const at = stream.below(i % 2 ? bytes.length : 600)
     bytes[at] ^= 1 + stream.below(255)
     const error = refusal(bytes)
-    if (error) refused++
-    // White space around the header's JSON means nothing.
-    else assert.equal(EpisodicMemory.load(bytes, OPTIONS).save(), FILE)
-    assert.ok(error === undefined || error instanceof RangeError, `byte ${at}: ${error?.stack}`)
+    assert.ok(error instanceof RangeError, `byte ${at}: ${error?.stack}`)
   }
-  assert.ok(refused > 2900, `${refused} of 3000 were refused`)
 })
 
-/** A file with other metadata, whose digests may be wrong. */
+/** A file with other metadata, sealed anew. */
 function withMetadata(changes: Record<string, string>): Uint8Array {
   const { tensors, metadata } = readSafetensors(FILE)
-  return writeSafetensors(tensors, { ...metadata, ...changes })
+  return sealSafetensors(tensors, { ...metadata, ...changes })
 }
 
-/** A file that states its digests rightly, of any entries. */
+/** A file of any entries. */
 function fileOf(...entries: MemoryEntry[]): Uint8Array {
   return writeMemoryFile({ entries, next: 1 }, Float64Array.from(OPTIONS.prior), OPTIONS)
 }
@@ -245,9 +240,10 @@ test('files that are none of this memory are refused', () => {
   const infinite = { ...entryOf(1), image: numbers(1, IMAGE).fill(Infinity) }
   const refusals: [bytes: Uint8Array, error: RegExp, options?: typeof OPTIONS & { capacity?: number }][] = [
     [withMetadata({ kind: 'model' }), /must be of kind memory, got "model"/],
-    [withMetadata({ ledger: '[]' }), /digest of the content must be/],
-    [withMetadata({ next: '9' }), /digest of the content must be/],
-    [withMetadata({ content: '' }), /digest of the content must be/],
+    [withMetadata({ ledger: '[]' }), /image must be F32 \[0,\d+\]/],
+    [withMetadata({ ledger: '{' }), /ledger must be JSON/],
+    [withMetadata({ next: '0' }), /next must be a whole number from 1, got "0"/],
+    [writeSafetensors(new Map()), /metadata.format must be/],
     [FILE, /must be of the model with prior/, { ...OPTIONS, prior: numbers(7, SLOTS * CHANNELS) }],
     [FILE, /must have at most 2 entries, got 3/, { ...OPTIONS, capacity: 2 }],
     [fileOf(infinite), /image must be finite/],

@@ -10,7 +10,6 @@ import { requireThat } from '../../src/base/errors.ts'
 import { readModelFile, type ModelFile } from '../../src/io/model-file.ts'
 import { KERNELS } from '../../src/kernels.ts'
 import { narrow } from '../../src/plan/narrow.ts'
-import { int8Plans } from '../../src/runtime/int8.ts'
 import { layOut, type MemoryUse } from '../../src/runtime/layout.ts'
 import { Session } from '../../src/runtime/session.ts'
 import { compile } from '../compile.ts'
@@ -51,7 +50,7 @@ export async function buildStandalone(bytes: Uint8Array, { isa, batch }: Standal
   requireThat(ISAS.includes(isa), 'standalone', `target must be one of ${ISAS.join(', ')}`, isa)
   const { executor } = await Session.open(bytes, { sources: KERNELS })
   const file = readModelFile(bytes)
-  const plans = int8Plans(file).map((plan) => narrow(plan, { B: batch }))
+  const plans = file.plans.map((plan) => narrow(plan, { B: batch }))
   const { memoryUse, kept, addressesOf } = layOut(KERNELS_END, plans)
   const { files, kernels } = emitKernels(isa, (name) => readFileSync(join(ASSEMBLY, 'kernels', `${name}.ts`), 'utf8'))
   const emitted = plans.map((plan) => emitPlan(plan, addressesOf(plan), (family) => kernelOf(kernels, family)))

@@ -67,6 +67,17 @@ export function evaluate(dim: Dim, symbols: Symbols): number {
   return product
 }
 
+/** `evaluate` for one choice of symbols, which remembers what it has computed. */
+export function evaluator(symbols: Symbols): (dim: Dim) => number {
+  const known = new Map<string, number>()
+  return (dim) => {
+    if (typeof dim === 'number') return dim
+    let value = known.get(dim)
+    if (value === undefined) known.set(dim, (value = evaluate(dim, symbols)))
+    return value
+  }
+}
+
 /** The symbols that a dimension contains. */
 export function symbolsIn(dim: Dim): readonly string[] {
   return parse(dim).symbols

@@ -9,7 +9,7 @@ import { resolve } from 'node:path'
 import { message } from '../base/errors.ts'
 import { readTrainConfig, trainRun, type RunOptions, type RunResult, type TrainConfig } from '../index.ts'
 import { readCheckpoint } from '../io/checkpoint.ts'
-import { openModelFile } from '../io/model-file.ts'
+import { readModelFile } from '../io/model-file.ts'
 import { readSafetensors } from '../io/safetensors.ts'
 import { KERNELS } from '../kernels.ts'
 import { loadKernels } from '../runtime/load.ts'
@@ -55,19 +55,17 @@ export function addTrain(cli: CAC): void {
         throw new UsageError(message('--allow-changed-config', 'must have no value', allowChangedConfig))
       }
       const init = option(options, 'init')
-      await train(config, threads, { allowChangedConfig, init: init === undefined ? undefined : await readInit(init) })
+      await train(config, threads, { allowChangedConfig, init: init === undefined ? undefined : readInit(init) })
     })
 }
 
 /** What `--init` names: a checkpoint has the weights that training left, a model file what export made of them. */
-async function readInit(path: string): Promise<RunOptions['init']> {
+function readInit(path: string): RunOptions['init'] {
   try {
     const bytes = readFileSync(path)
     const { kind } = readSafetensors(bytes).metadata
     if (kind === 'checkpoint') return { checkpoint: readCheckpoint(path), path }
-    const { file, verify } = openModelFile(bytes)
-    await verify()
-    return { model: file }
+    return { model: readModelFile(bytes) }
   } catch (error) {
     throw errorAt(path, 'must be a model file or a checkpoint', error)
   }

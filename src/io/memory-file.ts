@@ -1,10 +1,11 @@
 /**
- * The file of an episodic memory: a safetensors container of what was taught. Metadata `kind: memory` with ids and
- * labels as JSON in the order of writing, the next id to generate, and two digests (FNV-1a, 32 bits, which a page without
- * TLS computes too): of the prior, which tells models apart, and of the content, which finds damage, not malice.
+ * The file of an episodic memory: one sealed safetensors file of what was taught. Metadata `kind: memory` with ids and
+ * labels as JSON in the order of writing, the next id to generate, and the checksum of the prior, which tells models
+ * apart.
  */
 import { errorText, message, requireThat } from '../base/errors.ts'
-import { dataSection, readSafetensors, tensorOf, writeSafetensors } from './safetensors.ts'
+import { checksum } from './checksum.ts'
+import { readSafetensors, sealSafetensors, tensorOf } from './safetensors.ts'
 
 const WHERE = 'memory file'
 const FEATURES = ['image', 'text', 'z'] as const
@@ -42,18 +43,14 @@ export function writeMemoryFile({ entries, next }: MemoryFile, prior: Float64Arr
     }),
   )
   const ledger = JSON.stringify(entries.map(({ id, label }) => [id, label]))
-  const metadata = { kind: 'memory', ledger, next: String(next), prior: digestOfPrior(prior) }
-  const content = contentDigest(dataSection(writeSafetensors(tensors)), metadata)
-  return writeSafetensors(tensors, { ...metadata, content })
+  return sealSafetensors(tensors, { kind: 'memory', ledger, next: String(next), prior: checksumOf(prior) })
 }
 
 /** Reads a file for a model with this prior. Throws a RangeError that names what does not hold. */
 export function readMemoryFile(bytes: Uint8Array, prior: Float64Array, sizes: MemorySizes): MemoryFile {
-  const { tensors, metadata } = readSafetensors(bytes)
+  const { tensors, metadata } = readSafetensors(bytes, { strict: true })
   requireThat(metadata.kind === 'memory', WHERE, 'must be of kind memory', metadata.kind ?? null)
-  const content = contentDigest(dataSection(bytes), metadata)
-  requireThat(metadata.content === content, WHERE, `digest of the content must be ${content}`, metadata.content ?? null)
-  const ofPrior = digestOfPrior(prior)
+  const ofPrior = checksumOf(prior)
   requireThat(metadata.prior === ofPrior, WHERE, `must be of the model with prior ${ofPrior}`, metadata.prior ?? null)
   const ledger = parseLedger(metadata.ledger)
   requireThat(/^[1-9]\d{0,14}$/.test(metadata.next), WHERE, 'next must be a whole number from 1', metadata.next ?? null)
@@ -89,19 +86,6 @@ function parseLedger(text = ''): [id: string, label: string][] {
 }
 
 /** As f32, so that it does not depend on how the prior is held. */
-function digestOfPrior(prior: Float64Array): string {
-  return hex(fnv1a(new Uint8Array(Float32Array.from(prior).buffer)))
-}
-
-function contentDigest(data: Uint8Array, { ledger, next }: Record<string, string>): string {
-  return hex(fnv1a(new TextEncoder().encode(`${ledger}\n${next}`), fnv1a(data)))
-}
-
-function fnv1a(bytes: Uint8Array, hash = 0x811c9dc5): number {
-  for (let i = 0; i < bytes.length; i++) hash = Math.imul(hash ^ bytes[i], 0x01000193)
-  return hash
-}
-
-function hex(hash: number): string {
-  return (hash >>> 0).toString(16).padStart(8, '0')
+function checksumOf(prior: Float64Array): string {
+  return checksum(new Uint8Array(Float32Array.from(prior).buffer))
 }

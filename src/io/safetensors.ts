@@ -5,7 +5,7 @@
  * Reading is zero-copy where the data is aligned, so tensors share memory with the bytes that they were read from.
  */
 import { errorText, refuse, requireKind, requireThat, type Fault } from '../base/errors.ts'
-import { sha256 } from './digest.ts'
+import { checksum } from './checksum.ts'
 import { requireUniqueKeys } from './json-keys.ts'
 
 /** Array type and element width by dtype; F16 and BF16 are given as their raw 16 bits, BOOL as bytes 0 and 1. */
@@ -51,14 +51,18 @@ export interface Container {
   metadata: Record<string, string>
 }
 
-/** What `metadata.format` of our own files says; `metadata.sha256` is the digest of all data bytes, lower-case hex. */
-export const FORMAT = 'bitgen/1'
-
 /** Bytes. Our own headers stay below the first; the second is far above any model that is imported here. */
 const OWN_HEADER_LIMIT = 2 ** 20
 const HEADER_LIMIT = 2 ** 24
 const ALIGN = 64
 const PREFIX = 8
+
+/** What `metadata.format` of our own files says. */
+export const FORMAT = 'bitgen/2'
+/** How the header of our own files begins; the 16 digits of the checksum of all bytes behind them follow. */
+const SEAL = '{"__metadata__":{"checksum":"'
+const DIGITS = 16
+const SEALED_FROM = PREFIX + SEAL.length + DIGITS
 
 interface Entry {
   name: string
@@ -86,8 +90,8 @@ export function tensorOf(data: TypedArray, shape: number[] = [data.length]): Ten
 }
 
 /**
- * The tensors and metadata of a file. `strict` asks for our own subset: format, digest present (see verifyData), header
- * of at most 1 MiB, data at a multiple of 64 bytes.
+ * The tensors and metadata of a file. `strict` asks for our own subset: format, checksum, header of at most 1 MiB, data
+ * at a multiple of 64 bytes.
  * Throws RangeError on anything else: truncation, bad JSON, duplicate names, gaps or overlaps, sizes that do not fit.
  */
 export function readSafetensors(bytes: Uint8Array, options: { strict?: boolean } = {}): Container {
@@ -95,7 +99,7 @@ export function readSafetensors(bytes: Uint8Array, options: { strict?: boolean }
   const dataAt = PREFIX + headerLength(bytes, options.strict ? OWN_HEADER_LIMIT : HEADER_LIMIT)
   const { entries, metadata } = parseHeader(bytes.subarray(PREFIX, dataAt))
   checkContiguous(entries, bytes.length - dataAt)
-  if (options.strict) checkStrict(metadata, dataAt)
+  if (options.strict) checkStrict(bytes, metadata, dataAt)
   const tensors = new Map<string, Tensor>()
   for (const { name, dtype, shape, begin, end } of entries) {
     tensors.set(name, { dtype, shape, data: viewAt(bytes, dtype, dataAt + begin, end - begin) })
@@ -124,33 +128,14 @@ export function writeSafetensors(
   return file
 }
 
-/** A file of the strict subset: format and digest join the metadata. `sha256` gives 64 lower-case hex digits. */
+/** A file of the strict subset: format and checksum join the metadata. */
 export function sealSafetensors(
   tensors: ReadonlyMap<string, Tensor>,
-  metadata: Record<string, string>,
-  sha256: (data: Uint8Array) => string,
+  metadata: Record<string, string> = {},
 ): Uint8Array {
-  // The digest has a fixed length, so the header that carries it fits in the place of one that does not know it yet.
-  const sealed = { ...metadata, format: FORMAT, sha256: '0'.repeat(64) }
-  const file = writeSafetensors(tensors, sealed)
-  file.set(headerBytes(layOut(tensors), { ...sealed, sha256: sha256(dataSection(file)) }), PREFIX)
+  const file = writeSafetensors(tensors, { ...metadata, format: FORMAT, checksum: '0'.repeat(DIGITS) })
+  file.set(new TextEncoder().encode(checksum(file.subarray(SEALED_FROM))), SEALED_FROM - DIGITS)
   return file
-}
-
-/** The data of a file, everything after the header, without a copy. */
-export function dataSection(bytes: Uint8Array): Uint8Array {
-  return bytes.subarray(PREFIX + headerLength(bytes, HEADER_LIMIT))
-}
-
-/**
- * Throws RangeError unless the data has the digest that the metadata names.
- * Answers false where the engine has no crypto.subtle (pages without TLS), where nothing was checked.
- */
-export async function verifyData(bytes: Uint8Array, metadata: Record<string, string>): Promise<boolean> {
-  const digest = await sha256(dataSection(bytes))
-  if (digest === undefined) return false
-  requireThat(digest === metadata.sha256, 'safetensors', `sha256 of the data must be ${metadata.sha256}`, digest)
-  return true
 }
 
 /** Bytes of the header, known to lie within the file. */
@@ -222,11 +207,13 @@ function checkContiguous(entries: Entry[], dataBytes: number): void {
   requireThat(next === dataBytes, 'safetensors', `the data must have ${next} bytes`, dataBytes)
 }
 
-function checkStrict(metadata: Record<string, string>, dataAt: number): void {
+function checkStrict(bytes: Uint8Array, metadata: Record<string, string>, dataAt: number): void {
   requireThat(metadata.format === FORMAT, 'safetensors', `metadata.format must be ${FORMAT}`, metadata.format ?? null)
-  const digest = metadata.sha256 ?? null
-  requireThat(/^[0-9a-f]{64}$/.test(String(digest)), 'safetensors', 'metadata.sha256 must be 64 hex digits', digest)
   requireThat(dataAt % ALIGN === 0, 'safetensors', `the data must begin at a multiple of ${ALIGN} bytes`, dataAt)
+  const start = new TextDecoder().decode(bytes.subarray(PREFIX, SEALED_FROM - DIGITS))
+  requireThat(start === SEAL, 'safetensors', `the header must begin with ${SEAL}`, start)
+  const digits = checksum(bytes.subarray(SEALED_FROM))
+  requireThat(metadata.checksum === digits, 'safetensors', `the checksum must be ${digits}`, metadata.checksum)
 }
 
 /** Places of the tensors of a file to be written. */
@@ -256,9 +243,10 @@ function layOut(tensors: ReadonlyMap<string, Tensor>): Entry[] {
   })
 }
 
-/** The header, padded with spaces so that the data begins at a multiple of 64 bytes. */
+/** The header, padded with spaces so that the data begins at a multiple of 64 bytes; a checksum comes first (SEAL). */
 function headerBytes(entries: readonly Entry[], metadata: Record<string, string>): Uint8Array {
-  const sorted = Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1))
+  const isChecksum = (key: string) => Number(key === 'checksum')
+  const sorted = Object.entries(metadata).sort(([a], [b]) => isChecksum(b) - isChecksum(a) || (a < b ? -1 : 1))
   const tensors = entries.map(({ name, dtype, shape, begin, end }): [string, unknown] => {
     return [name, { dtype, shape, data_offsets: [begin, end] }]
   })

@@ -136,12 +136,12 @@ export abstract class Model<Image, Text, Piece> {
 
   /** What the model is, what it takes, and which kernels run it. */
   info(): ModelInfo {
-    const { manifest, executor, fileBytes, verified } = this.loaded
+    const { manifest, executor, fileBytes } = this.loaded
     const { name, parameters } = manifest
     const { manifest: module, team, trials, struckOut } = executor.kernels
     const memory = executor.memoryUse
     const threads = team?.threads ?? 1
-    return { name, fileBytes, parameters, memory, isa: module.isa, threads, trials, struckOut, verified, manifest }
+    return { name, fileBytes, parameters, memory, isa: module.isa, threads, trials, struckOut, manifest }
   }
 
   /** Lets go of the memory. */

@@ -2,7 +2,6 @@
  * One digest of a whole inference: features, fused states, matching and greedy captions of three pictures that are
  * computed on the spot. Every instruction set and engine must come to the same; a model file says which it is.
  */
-import { sha256 } from '../io/digest.ts'
 import type { Pixels } from '../image/pixels.ts'
 import { EOS } from '../text/vocabulary.ts'
 import type { Session } from './session.ts'
@@ -59,4 +58,12 @@ function captionOf(session: Session, picture: ReturnType<Session['encodeImage']>
     const { value, done } = searching.next()
     if (done) return [Int32Array.from(value.ids)]
   }
+}
+
+/** 64 lower-case hex digits; undefined where the engine has no crypto.subtle, as in pages without TLS. */
+async function sha256(data: Uint8Array<ArrayBuffer>): Promise<string | undefined> {
+  const subtle: SubtleCrypto | undefined = globalThis.crypto?.subtle
+  if (!subtle) return undefined
+  const digest = await subtle.digest('SHA-256', data)
+  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }

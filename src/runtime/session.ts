@@ -5,13 +5,12 @@
 import { requireKind, requireThat } from '../base/errors.ts'
 import type { Isa } from '../abi.ts'
 import { checkPixels, type Pixels } from '../image/pixels.ts'
-import { openModelFile, type ModelManifest, type Scope } from '../io/model-file.ts'
+import { readModelFile, type ModelManifest, type Scope } from '../io/model-file.ts'
 import type { Tensor } from '../io/safetensors.ts'
 import { batchIds, EOS, VOCABULARY, VocabularyMap } from '../text/vocabulary.ts'
 import { Decoder } from './decoder.ts'
 import { Executor } from './execute.ts'
 import { imageKeyLength } from './image-key.ts'
-import { int8Plans } from './int8.ts'
 import type { Trial } from './kernels.ts'
 import type { MemoryUse } from './layout.ts'
 import { loadKernels, type KernelOptions } from './load.ts'
@@ -54,8 +53,6 @@ export interface ModelInfo {
   /** Variants of kernels that were timed against each other at load, and those that this engine gets wrong. */
   trials: readonly Trial[]
   struckOut: ReadonlyMap<string, string>
-  /** The digests of the file were compared; false in pages without TLS, whose engines cannot. */
-  verified: boolean
   manifest: ModelManifest
 }
 
@@ -104,7 +101,6 @@ export class Session {
   readonly manifest: ModelManifest
   readonly executor: Executor
   readonly fileBytes: number
-  readonly verified: boolean
   private readonly vocabulary: VocabularyMap | undefined
   private readonly prior: Tensor | undefined
 
@@ -112,14 +108,13 @@ export class Session {
     executor: Executor,
     vocabulary: VocabularyMap | undefined,
     prior: Tensor | undefined,
-    about: Pick<Session, 'manifest' | 'fileBytes' | 'verified'>,
+    about: Pick<Session, 'manifest' | 'fileBytes'>,
   ) {
     this.executor = executor
     this.vocabulary = vocabulary
     this.prior = prior
     this.manifest = about.manifest
     this.fileBytes = about.fileBytes
-    this.verified = about.verified
   }
 
   /**
@@ -127,17 +122,17 @@ export class Session {
    * memory than the limit, before any is taken, and an Error where no kernels work here.
    */
   static async open(bytes: Uint8Array, options: KernelOptions): Promise<Session> {
-    const { file, verify: verifyFile } = openModelFile(bytes)
+    const file = readModelFile(bytes)
     const vocabulary = file.kept && new VocabularyMap(file.kept)
     requireTable(file, vocabulary?.size ?? VOCABULARY)
-    const plans = int8Plans(file)
+    const { plans } = file
     const families = new Set([...PREPROCESSING, ...plans.flatMap(({ calls }) => calls.map(({ k }) => k))])
     const { threads = threadsFor(plans) } = options
-    const [kernels, verified] = await Promise.all([loadKernels({ ...options, families, threads }), verifyFile()])
+    const kernels = await loadKernels({ ...options, families, threads })
     for (const plan of plans) verify(plan, kernels.manifest)
     const executor = new Executor(kernels, plans)
     layOutWeights(file, executor)
-    return new Session(executor, vocabulary, file.prior, { manifest: file.manifest, fileBytes: bytes.length, verified })
+    return new Session(executor, vocabulary, file.prior, { manifest: file.manifest, fileBytes: bytes.length })
   }
 
   /** Images that run at once; more are run in parts. */

@@ -8,7 +8,7 @@ import { clearAnswers, prepareAnswer } from './known-answers.ts'
 import type { Kernels, Trial } from './kernels.ts'
 
 /** Milliseconds of all trials of a module together, and after how many no further turn begins on a busy machine. */
-const TRIAL_MS = 12
+const TRIAL_MS = 6
 const LATEST_MS = 17
 /**
  * A variant takes over where it is clearly faster than the one that the target prefers, in all turns but two. Not by the

@@ -7,7 +7,7 @@
 import type { Arg, Call, KernelEntry, Manifest, Plan, PlanBuffer } from '../abi.ts'
 import { BUFFER_ALIGN, isInArena, packedBytes } from '../abi.ts'
 import { elementBytes } from '../base/dtype.ts'
-import { evaluate, type Symbols } from '../base/shape.ts'
+import { evaluator, type Dim } from '../base/shape.ts'
 import { message, refuse, requireThat, type Fault } from '../base/errors.ts'
 
 /** When buffers live, by index: the first and the last call that touches them; -1: none. */
@@ -18,12 +18,15 @@ interface Lives {
   order: number[]
 }
 
-/** Bytes that the shape of a buffer needs at the largest symbols. */
-function neededBytes({ dtype, shape }: PlanBuffer, symbols: Symbols): number {
+/** What a dimension is at the largest symbols. */
+type Largest = (dim: Dim) => number
+
+/** Bytes that the shape of a buffer needs. */
+function neededBytes({ dtype, shape }: PlanBuffer, largest: Largest): number {
   const last = shape.length - 1
   let rows = 1
-  for (let i = 0; i < last; i++) rows *= evaluate(shape[i], symbols)
-  const columns = last < 0 ? 1 : evaluate(shape[last], symbols)
+  for (let i = 0; i < last; i++) rows *= largest(shape[i])
+  const columns = last < 0 ? 1 : largest(shape[last])
   return dtype === 't2' ? packedBytes(rows, columns) : rows * columns * elementBytes(dtype)
 }
 
@@ -45,11 +48,12 @@ export function verify(plan: Plan, manifest?: Manifest, arenaBytes = Infinity): 
       max,
     )
   }
+  const largest = evaluator(plan.symbols)
   plan.buffers.forEach((buffer, i) => {
-    const fault = bufferFault(plan, buffer, arenaBytes)
+    const fault = bufferFault(buffer, largest, arenaBytes)
     if (fault) refuse(fault, () => `${where}: buffer ${label(plan, i)}`)
   })
-  const live = verifyCalls(plan, verifyNames(plan), manifest)
+  const live = verifyCalls(plan, verifyNames(plan), largest, manifest)
   plan.buffers.forEach(({ segment, name }, i) => {
     if (live.from[i] >= 0) return
     // What the host gives may be of use to gradients alone, and a state may be handed out through a view.
@@ -63,10 +67,10 @@ function label(plan: Plan, i: number): string {
   return plan.buffers[i].name ?? `%${i}`
 }
 
-function bufferFault({ symbols }: Plan, buffer: PlanBuffer, arenaBytes: number): Fault {
+function bufferFault(buffer: PlanBuffer, largest: Largest, arenaBytes: number): Fault {
   const { bytes, offset, segment, dtype, shape } = buffer
   if (!Number.isSafeInteger(bytes) || bytes < 0) return ['bytes must be a whole number', bytes]
-  const needed = neededBytes(buffer, symbols)
+  const needed = neededBytes(buffer, largest)
   if (!(bytes >= needed)) return [`must have ${needed} bytes for ${dtype} [${shape}]`, bytes]
   if (segment !== 'scratch' && !buffer.name) return [`must have a name: it is ${segment}`]
   if (!isInArena(buffer)) return undefined
@@ -96,7 +100,7 @@ function verifyNames({ name: planName, buffers, inputs, outputs }: Plan): Map<st
 }
 
 /** Checks the calls in one pass. Of what lives, inputs do from the start and outputs to the end. */
-function verifyCalls(plan: Plan, named: ReadonlyMap<string, number>, manifest?: Manifest): Lives {
+function verifyCalls(plan: Plan, named: ReadonlyMap<string, number>, largest: Largest, manifest?: Manifest): Lives {
   const entries = manifest && entriesOf(manifest, plan.deterministic)
   const none = () => new Int32Array(plan.buffers.length).fill(-1)
   const live: Lives = { from: none(), to: none(), order: [] }
@@ -111,7 +115,7 @@ function verifyCalls(plan: Plan, named: ReadonlyMap<string, number>, manifest?: 
     const isUnknown = entries && !entry
     const fault: Fault = isUnknown
       ? [`must be a kernel of the ${manifest.isa} module`]
-      : callFault(plan, call, entry?.params, live)
+      : callFault(plan, call, entry?.params, live, largest)
     if (fault) refuse(fault, () => `plan ${plan.name}: call ${step} ${call.k}`)
     for (const arg of call.a) {
       if (typeof arg !== 'object') continue
@@ -136,13 +140,19 @@ function entriesOf({ kernels }: Manifest, deterministic: boolean): Map<string, K
 }
 
 /** `params` are those of the kernel, if it is known; `live` tells of the calls before. */
-function callFault(plan: Plan, { a: args }: Call, params: KernelEntry['params'] | undefined, live: Lives): Fault {
+function callFault(
+  plan: Plan,
+  { a: args }: Call,
+  params: KernelEntry['params'] | undefined,
+  live: Lives,
+  largest: Largest,
+): Fault {
   if (params && args.length !== params.length) return [`must have ${params.length} arguments`, args.length]
   let first = -1
   let addresses = 0
   for (let i = 0; i < args.length; i++) {
     const arg = args[i]
-    const fault = argFault(plan, arg) ?? (params && kindFault(params[i], arg))
+    const fault = argFault(plan, arg, largest) ?? (params && kindFault(params[i], arg))
     if (fault) return [`argument ${i}: ${fault[0]}`, fault[1]]
     if (typeof arg === 'object' && addresses++ === 0) first = arg.at
   }
@@ -151,10 +161,10 @@ function callFault(plan: Plan, { a: args }: Call, params: KernelEntry['params'] 
   return [`must not read ${label(plan, first)} before a call has written it`]
 }
 
-function argFault({ buffers, symbols }: Plan, arg: Arg): Fault {
+function argFault({ buffers }: Plan, arg: Arg, largest: Largest): Fault {
   if (typeof arg === 'number') return Number.isFinite(arg) ? undefined : ['must be a finite number', arg]
   if (typeof arg === 'string') {
-    const value = evaluate(arg, symbols)
+    const value = largest(arg)
     return Number.isSafeInteger(value) ? undefined : ['must be a whole number at the largest symbols', value]
   }
   const { at, plus = 0 } = arg

@@ -2,12 +2,16 @@
  * The weights of a model file as its plans want them, and whether the tables that ids lead into have a row for each.
  */
 import type { Arg } from '../abi.ts'
-import type { TensorData } from '../base/dtype.ts'
+import type { DType, TensorData } from '../base/dtype.ts'
 import { requireThat } from '../base/errors.ts'
 import { KEPT, scaleName, type ModelFile } from '../io/model-file.ts'
+import type { SafetensorsDtype } from '../io/safetensors.ts'
 import { decodeHalf } from '../quant/half.ts'
 import { decodeRows } from '../quant/rows.ts'
 import type { Executor } from './execute.ts'
+
+/** As what a file stores the codes of weights. */
+const CODES: Partial<Record<DType, SafetensorsDtype>> = { t2: 'U8', i8: 'I8' }
 
 /** Ids are not checked by kernels: the table, first operand of the call that takes them, must have a row for each. */
 export function requireTable({ plans }: ModelFile, rows: number): void {
@@ -21,16 +25,21 @@ export function requireTable({ plans }: ModelFile, rows: number): void {
   }
 }
 
-/** A weight as its plan wants it: packed codes as they are, everything else in f32. */
-export function storedWeight({ tensors }: ModelFile, name: string, packed: boolean): TensorData {
+/** A weight as its plan wants it: codes as they are, everything else in f32. */
+export function storedWeight({ tensors }: ModelFile, name: string, wanted: DType): TensorData {
   const tensor = tensors.get(name)
   requireThat(tensor !== undefined && name !== KEPT, 'model file', `must hold the weight ${name}`)
   const { dtype, data, shape } = tensor
-  if (packed || dtype === 'F32') return data as TensorData
+  const where = `model file: ${name}`
+  if (wanted !== 'f32') {
+    requireThat(CODES[wanted] === dtype, where, `must be ${CODES[wanted] ?? 'no weight'}, as it is ${wanted}`, dtype)
+    return data as TensorData
+  }
+  if (dtype === 'F32') return data as TensorData
   if (dtype === 'F16') return decodeHalf(data as Uint16Array)
   const scales = tensors.get(scaleName(name))
   const fits = dtype === 'I8' && shape.length === 2 && scales?.dtype === 'F32'
-  requireThat(fits, `model file: ${name}`, 'must be F32, F16, or I8 [N, K] with scales', dtype)
+  requireThat(fits, where, 'must be F32, F16, or I8 [N, K] with scales', dtype)
   return decodeRows({ codes: data as Int8Array, scales: scales!.data as Float32Array }, shape[0], shape[1])
 }
 
@@ -39,7 +48,7 @@ export function layOutWeights(file: ModelFile, executor: Executor): void {
   for (const { name, dtype } of executor.names('weight')) {
     const weight = executor.tensor(name!)
     const { length } = weight
-    const stored = storedWeight(file, name!, dtype !== 'f32')
+    const stored = storedWeight(file, name!, dtype)
     requireThat(stored.length === length, `model file: ${name}`, `must have ${length} elements`, stored.length)
     weight.set(stored as Float32Array)
   }

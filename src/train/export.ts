@@ -2,15 +2,14 @@
  * A checkpoint to a model file: inference plans, weights packed as they are run, the vocabulary pruned to the ids of the
  * training texts. Metrics are taken on the result, not on the checkpoint.
  */
-import { createHash } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import type { Plan, PlanBuffer } from '../abi.ts'
 import { exp } from '../base/math.ts'
 import { requireThat } from '../base/errors.ts'
 import type { Graph } from '../graph/graph.ts'
 import { readCheckpoint } from '../io/checkpoint.ts'
-import { KEPT, modelMetadata, PRIOR, scaleName, type ModelManifest, type Scope } from '../io/model-file.ts'
-import { sealSafetensors, tensorOf, type Container, type Tensor } from '../io/safetensors.ts'
+import { KEPT, PRIOR, scaleName, writeModelFile, type ModelManifest, type Scope } from '../io/model-file.ts'
+import { tensorOf, type Container, type Tensor } from '../io/safetensors.ts'
 import { KERNELS } from '../kernels.ts'
 import { inferenceGraphs } from '../model/bitgen.ts'
 import type { ModelConfig } from '../model/config.ts'
@@ -26,6 +25,7 @@ import { selfTest } from '../runtime/self-test.ts'
 import { Session } from '../runtime/session.ts'
 import { VocabularyMap } from '../text/vocabulary.ts'
 import type { TrainConfig } from './config.ts'
+import { int8Plans } from './int8.ts'
 import { recordOf } from './record.ts'
 
 /** Images, texts and hypotheses of a caption that a model takes at once; images and texts beyond are run in parts. */
@@ -51,7 +51,7 @@ export async function exportModel(checkpointPath: string, options: ExportOptions
   requireThat(kind === 'checkpoint', checkpointPath, 'must be a checkpoint of a training run', kind)
   const trained = JSON.parse(checkpoint.metadata.model) as ModelConfig
   const config = JSON.parse(checkpoint.metadata.config) as TrainConfig
-  const kept = new VocabularyMap(checkpoint.tensors.get(KEPT)!.data as Int32Array)
+  const kept = new VocabularyMap(parameter(checkpoint, KEPT, checkpointPath).data as Int32Array)
   const model = { ...trained, vocabulary: kept.size }
   const graphs = trainedGraphs(model, config.losses)
   const sizes = parameterSizes(graphs)
@@ -65,7 +65,7 @@ export async function exportModel(checkpointPath: string, options: ExportOptions
     tensors.set(PRIOR, parameter(checkpoint, PRIOR, checkpointPath))
     sizes.set(PRIOR, model.slots * model.channels)
   }
-  const plans: Plan[] = []
+  const lowered: Plan[] = []
   for (const graph of graphs) {
     const prepare = lower(graph, { symbols, deterministic: true, part: 'prepare' })
     const run = lower(graph, { symbols, deterministic: true, part: 'run' })
@@ -77,8 +77,9 @@ export async function exportModel(checkpointPath: string, options: ExportOptions
       const data = prepare.outputs.includes(name) ? executor.io(prepare.name, name) : values.get(name)!
       store(tensors, buffer, data.slice() as Float32Array)
     }
-    plans.push(run)
+    lowered.push(run)
   }
+  const plans = int8Plans(lowered, tensors)
   const logTemperature = parameter(checkpoint, 'itc.log_temperature', checkpointPath).data[0] as number
   const manifest: ModelManifest = {
     name: config.name,
@@ -96,10 +97,8 @@ export async function exportModel(checkpointPath: string, options: ExportOptions
     data: JSON.parse(checkpoint.metadata.source) as ModelManifest['data'],
     results,
   }
-  const sha256 = (data: Uint8Array) => createHash('sha256').update(data).digest('hex')
-  const seal = (about: ModelManifest) => sealSafetensors(tensors, modelMetadata(about, plans, sha256), sha256)
-  const session = await Session.open(seal(manifest), { sources: KERNELS })
-  return seal({ ...manifest, selfTest: (await selfTest(session)) ?? null })
+  const session = await Session.open(writeModelFile(manifest, plans, tensors), { sources: KERNELS })
+  return writeModelFile({ ...manifest, selfTest: (await selfTest(session)) ?? null }, plans, tensors)
 }
 
 /** The entry points that a run with these losses has trained. */

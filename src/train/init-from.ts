@@ -90,13 +90,13 @@ function restored(file: ModelFile, graph: Graph, value: Value): Float32Array | u
 }
 
 function plain(file: ModelFile, value: Value): Float32Array {
-  return storedWeight(file, preparedName(value), false) as Float32Array
+  return storedWeight(file, preparedName(value), 'f32') as Float32Array
 }
 
 /** Weights [N,K] that ternarize to the codes and the gamma of the file. */
 function fromCodes(file: ModelFile, [codesValue, gammaValue]: readonly Value[]): Float32Array {
   const [N, K] = codesValue.shape.map(fixed)
-  const codes = unpackTernary(storedWeight(file, preparedName(codesValue), true) as Uint8Array, N, K)
+  const codes = unpackTernary(storedWeight(file, preparedName(codesValue), 't2') as Uint8Array, N, K)
   const [gamma] = plain(file, gammaValue)
   const share = codes.reduce((sum, code) => sum + Math.abs(code), 0) / codes.length
   return Float32Array.from(codes, (code) => (code * gamma) / Math.max(share, 1 / codes.length))

@@ -1,15 +1,46 @@
 /**
- * Plans and the manifest as they come out of a model file's JSON: values of the kinds that the rest of the runtime
- * relies on, and entry points of the sizes that the manifest states. Whether a plan is sound is runtime/verify.ts.
+ * The manifest of a model file: what is said of the model, checked as it comes out of JSON, and the entry points that
+ * its plans must have to keep what it says.
  */
-import type { Arg, Call, Plan, PlanBuffer, Segment } from '../abi.ts'
+import type { Plan, PlanBuffer } from '../abi.ts'
 import type { DType } from '../base/dtype.ts'
 import { requireThat } from '../base/errors.ts'
 import type { Dim } from '../base/shape.ts'
-import type { ModelManifest } from './model-file.ts'
+import { isCount, isNumber, isRecord, isSize, isText } from './kinds.ts'
 
-const SEGMENTS: readonly Segment[] = ['weight', 'state', 'io', 'scratch']
-const DTYPES: readonly DType[] = ['f32', 'f64', 'i32', 'i8', 'u8', 't2']
+/** From which similarity on a query of each kind counts as something taught, and what a picture is compared with. */
+export interface Scope {
+  image: number
+  text: number
+  code: number
+}
+
+/** What is said of a model, as JSON in its file. */
+export interface ModelManifest {
+  name: string
+  /** Sizes and switches, as model/config.ts has them. */
+  config: Record<string, unknown>
+  /** Side of the input image in pixels; longest text in tokens; put before every text. */
+  image: number
+  maxLength: number
+  prefix: string
+  channels: number
+  temperature: number
+  /** Its logarithm, which is what training continues from. */
+  logTemperature: number
+  /** Thresholds of recognition by the memory; null where it was not measured. */
+  scope: Scope | null
+  /** Digest of a fixed inference (runtime/self-test.ts) where the file was made; null where none was computed. */
+  selfTest: string | null
+  /** Parameters by part, and in all. */
+  parameters: Record<string, number>
+  /** How it was trained: configuration, seed, steps, time, machine, commit. */
+  training: Record<string, unknown> | null
+  /** Of the data manifest, and whose artwork it was trained on. */
+  data: { sha256: string; attributions: unknown } | null
+  /** Figures by set, as they were measured on this model. */
+  results: Record<string, unknown>
+}
 
 /** What an entry point takes or gives. */
 type Port = [plan: string, name: string, dtype: DType, shape: (manifest: ModelManifest) => Dim[]]
@@ -37,16 +68,6 @@ const PORTS: readonly Port[] = [
 
 /** Entry points that a model may lack: one that was trained for retrieval alone cannot match or caption. */
 const OPTIONAL = ['fuse', 'startDecoding', 'decodeNext']
-
-const isText = (value: unknown): value is string => typeof value === 'string'
-const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
-const isSize = (value: unknown) => isCount(value) && value > 0
-const isNumber = (value: unknown) => Number.isFinite(value)
-const isList = <T>(value: unknown, holds: (one: T) => boolean) => Array.isArray(value) && value.every(holds)
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
 
 function isScope(value: unknown): boolean {
   return isRecord(value) && [value.image, value.text, value.code].every(isNumber)
@@ -78,61 +99,30 @@ export function requireManifest(value: unknown): asserts value is ModelManifest 
   }
 }
 
-/** Throws a RangeError that names the plan, and what of it is of another kind. */
-export function requirePlan(value: unknown): asserts value is Plan {
-  requireThat(isRecord(value) && isText(value.name), 'model file', 'every plan must have a name', value)
-  const plan = value as Partial<Plan>
-  const where = `model file: plan ${plan.name}`
-  requireThat(plan.deterministic === true, where, 'must be deterministic', plan.deterministic)
-  const symbols = isRecord(plan.symbols) && Object.values(plan.symbols).every(isSize)
-  requireThat(symbols, where, 'symbols must have whole numbers above 0', plan.symbols)
-  requireThat(isList(plan.buffers, isBuffer), where, 'must have buffers of the known kinds')
-  requireThat(isList(plan.calls, isCall), where, 'must have calls of a kernel with arguments')
-  requireThat(isList(plan.inputs, isText) && isList(plan.outputs, isText), where, 'must name its inputs and outputs')
-}
-
-function isBuffer(buffer: PlanBuffer): boolean {
-  if (!isRecord(buffer)) return false
-  const { name, segment, dtype, shape, bytes, offset } = buffer
-  const known = (name === undefined || isText(name)) && SEGMENTS.includes(segment) && DTYPES.includes(dtype)
-  return known && isList(shape, isDim) && isCount(bytes) && isCount(offset) && isCount(bytes + offset)
-}
-
-function isDim(dim: Dim): boolean {
-  return isText(dim) || isCount(dim)
-}
-
-function isArg(arg: Arg): boolean {
-  if (typeof arg !== 'object') return isText(arg) || isNumber(arg)
-  return arg !== null && isCount(arg.at) && isCount(arg.plus ?? 0)
-}
-
-function isCall(call: Call): boolean {
-  return isRecord(call) && isText(call.k) && isList(call.a, isArg)
-}
-
 type Named = ReadonlyMap<string, PlanBuffer>
 
-/** Buffers by name; of two that share one, which the check of the plan refuses, the first. */
-function namedBuffers({ buffers }: Plan): Named {
+/** What a plan takes and gives, by name; of two that share one, which the check of the plan refuses, the first. */
+function portsOf({ buffers }: Plan): Named {
   const named = new Map<string, PlanBuffer>()
   for (const buffer of buffers) {
-    if (buffer.name !== undefined && !named.has(buffer.name)) named.set(buffer.name, buffer)
+    const { segment, name } = buffer
+    if (segment === 'io' && name !== undefined && !named.has(name)) named.set(name, buffer)
   }
   return named
 }
 
 /** Throws a RangeError unless every entry point is there, and takes and gives what the manifest says. */
 export function requireEntryPoints(plans: readonly Plan[], manifest: ModelManifest): void {
-  const named = new Map(plans.map((plan) => [plan, namedBuffers(plan)]))
+  const named = new Map(plans.map((plan) => [plan, portsOf(plan)]))
   for (const [planName, name, dtype, shapeOf] of PORTS) {
     const where = `model file: plan ${planName}`
     const plan = plans.find((one) => one.name === planName)
     if (!plan && OPTIONAL.includes(planName)) continue
     requireThat(plan !== undefined, where, 'must be there')
     const buffer = named.get(plan)!.get(name)
-    const fits = buffer?.segment === 'io' && buffer.dtype === dtype && `${buffer.shape}` === `${shapeOf(manifest)}`
-    requireThat(fits, where, `${name} must be ${dtype} [${shapeOf(manifest)}]`, buffer?.shape ?? null)
+    const shape = `${shapeOf(manifest)}`
+    const fits = buffer?.dtype === dtype && `${buffer.shape}` === shape
+    requireThat(fits, where, `${name} must be ${dtype} [${shape}]`, buffer?.shape ?? null)
     if (buffer.shape.includes('T')) {
       const { maxLength } = manifest
       requireThat(plan.symbols.T === maxLength, where, `must take texts of ${maxLength} ids`, plan.symbols.T ?? null)
@@ -146,8 +136,7 @@ export function requireEntryPoints(plans: readonly Plan[], manifest: ModelManife
 /** What one plan takes and another gives by the same name has one shape: the host carries it over as it is. */
 function requireLinks(plans: ReadonlyMap<Plan, Named>): void {
   const given = new Map<string, PlanBuffer>()
-  const ports = (named: Named, names: readonly string[]) =>
-    names.flatMap((name) => named.get(name) ?? []).filter(({ segment }) => segment === 'io')
+  const ports = (named: Named, names: readonly string[]) => names.flatMap((name) => named.get(name) ?? [])
   for (const [{ outputs }, named] of plans) {
     for (const buffer of ports(named, outputs)) given.set(buffer.name!, buffer)
   }

@@ -1,11 +1,14 @@
 /**
- * Int8 matrices of a model file stay as they are stored where kernels can read them so: at load, calls on the f32 weight
- * become calls on its codes and scales, to the same bits. A quarter of the memory. Plans travel in files without this,
- * since not every reader of a weight takes codes.
+ * Int8 matrices of a model file stay as they are stored where kernels can read them so: at export, calls on the f32
+ * weight become calls on its codes and scales, to the same bits. A quarter of the memory.
  */
 import type { Arg, Call, Plan, PlanBuffer } from '../abi.ts'
 import type { DType } from '../base/dtype.ts'
-import { scaleName, type ModelFile } from '../io/model-file.ts'
+import { scaleName } from '../io/model-file.ts'
+import type { Tensor } from '../io/safetensors.ts'
+
+/** Weights as they are stored, by name. */
+type Stored = ReadonlyMap<string, Tensor>
 
 /** Which argument of a family may be codes, and the family that takes them there, with their scales behind. */
 const READERS: Record<string, { argument: number; family: string }> = {
@@ -26,7 +29,7 @@ function weightOf({ buffers }: Plan, arg: Arg): string | undefined {
 }
 
 /** Names of the weights that are stored as codes and that every call on them, in every plan, takes as such. */
-function keptAsCodes({ plans, tensors }: ModelFile): Set<string> {
+function keptAsCodes(plans: readonly Plan[], tensors: Stored): Set<string> {
   const kept = new Set<string>()
   for (const [name, { dtype, shape }] of tensors) {
     const scales = tensors.get(scaleName(name))
@@ -54,19 +57,19 @@ function keptAsCodes({ plans, tensors }: ModelFile): Set<string> {
   return kept
 }
 
-/** The plans of a file on int8 weights, which are buffers of codes and of scales. */
-export function int8Plans(file: ModelFile): Plan[] {
-  const kept = keptAsCodes(file)
-  return file.plans.map((plan) => {
+/** Plans on f32 weights as plans on int8 ones where they are stored so: buffers of codes and of scales. */
+export function int8Plans(plans: readonly Plan[], tensors: Stored): Plan[] {
+  const kept = keptAsCodes(plans, tensors)
+  return plans.map((plan) => {
     const buffers: PlanBuffer[] = plan.buffers.map((buffer) => {
       if (buffer.segment !== 'weight' || !kept.has(buffer.name!)) return buffer
-      const shape = file.tensors.get(buffer.name!)!.shape
+      const shape = tensors.get(buffer.name!)!.shape
       return { ...buffer, dtype: 'i8' as DType, shape, bytes: shape[0] * shape[1] }
     })
     const scalesOf = new Map<string, number>()
     for (const { segment, name } of plan.buffers) {
       if (segment !== 'weight' || !kept.has(name!)) continue
-      const rows = file.tensors.get(name!)!.shape[0]
+      const rows = tensors.get(name!)!.shape[0]
       scalesOf.set(name!, buffers.length)
       buffers.push({ name: scaleName(name!), segment, dtype: 'f32', shape: [rows], bytes: 4 * rows, offset: 0 })
     }
