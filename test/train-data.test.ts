@@ -46,16 +46,16 @@ test('a configuration that does not hold is refused by the name of its key', () 
     [{ schedule: 'cosine' }, /^config: schedule: /],
     [
       { model: { preset: 'nano', vision: 'vit-huge' } },
-      /^model.vision.tower: must be one of vit-nano, .*got "vit-huge"/,
+      /^config: model.vision.tower: must be one of vit-nano, .*got "vit-huge"/,
     ],
     [{ augmentation: { size: [2, 1] } }, /^config: augmentation.size: must be \[low, high\]/],
     [{ augmentation: { size: [0, 1] } }, /^config: augmentation.size: must be above 0/],
     [{ augmentation: { blur: 1 } }, /^config: .*blur/],
     [{ name: 'a b' }, /^config: name: must be letters, digits, dots and dashes/],
     [{ model: { preset: 'huge' } }, /^config: model.preset: /],
-    [{ model: { preset: 'nano', imagge: 3 } }, /^model: must not have an unknown key.*got "imagge"/],
-    [{ model: { preset: 'nano', image: '32' } }, /^model.image: must be of the kind of 64, got "32"/],
-    [{ model: { preset: 'nano', image: 33 } }, /^model.image: must be a multiple of 16 pixels, got 33/],
+    [{ model: { preset: 'nano', imagge: 3 } }, /^config: model: must not have an unknown key.*got "imagge"/],
+    [{ model: { preset: 'nano', image: '32' } }, /^config: model.image: must be of the kind of 64, got "32"/],
+    [{ model: { preset: 'nano', image: 33 } }, /^config: model.image: must be a multiple of 16 pixels, got 33/],
   ]
   for (const [overrides, message] of cases) {
     try {

@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import * as v from 'valibot'
-import { attempt, message, requireThat } from '../base/errors.ts'
+import { attempt, errorText, message, requireThat } from '../base/errors.ts'
 import { modelConfig, PRESETS, type ModelConfig, type PresetName } from '../model/config.ts'
 import type { LossWeights } from '../model/objective.ts'
 import { SCHEDULES, type ScheduleName } from './schedule.ts'
@@ -196,7 +196,6 @@ export function trainConfig(input: unknown, folder: string, where = 'config'): T
     throw new TypeError(message(where, problems.join('; ')))
   }
   const { model, data, output, towerWeights, ...rest } = parsed.output
-  const { preset, ...overrides } = model
   const { batch, negatives, queue, losses } = rest
   const fromQueue = negatives === 'queue'
   requireThat(
@@ -212,7 +211,7 @@ export function trainConfig(input: unknown, folder: string, where = 'config'): T
     ...SCHEDULES[rest.schedule],
     ...rest,
     towerWeights: ifGiven(towerWeights),
-    model: modelConfig(preset, overrides),
+    model: modelOf(where, model),
     data: {
       images: at(data.images),
       train: at(data.train),
@@ -228,4 +227,13 @@ export function trainConfig(input: unknown, folder: string, where = 'config'): T
 export function readTrainConfig(path: string): TrainConfig {
   const input: unknown = attempt(path, 'must be a readable JSON file', () => JSON.parse(readFileSync(path, 'utf8')))
   return trainConfig(input, dirname(path), path)
+}
+
+/** Its keys are checked by who knows them, who does not know the file. */
+function modelOf(where: string, { preset, ...overrides }: { preset: PresetName }): ModelConfig {
+  try {
+    return modelConfig(preset, overrides)
+  } catch (error) {
+    throw new RangeError(`${where}: ${errorText(error)}`, { cause: error })
+  }
 }

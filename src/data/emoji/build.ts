@@ -119,8 +119,10 @@ async function draw(picture: Picture, path: string): Promise<void> {
       .flatten({ background: '#ffffff' })
       .png({ compressionLevel: 9 })
       .toBuffer()
-    writeFileSync(`${path}.part`, png)
-    renameSync(`${path}.part`, path)
+    // Of this process alone: another may build the same corpus.
+    const part = `${path}.${process.pid}.part`
+    writeFileSync(part, png)
+    renameSync(part, path)
   } catch (error) {
     throw new Error(message('emoji', `${picture.file} must be drawable: ${errorText(error)}`))
   }
