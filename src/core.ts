@@ -6,6 +6,7 @@ import type { Isa } from './abi.ts'
 import type { Pixels } from './image/pixels.ts'
 import { KERNELS } from './kernels.ts'
 import { fetchBytes, type FetchOptions, type Source } from './runtime/fetch.ts'
+import { loadAhead } from './runtime/load.ts'
 import { Model } from './runtime/model.ts'
 import type { SearchResult } from './runtime/search.ts'
 import { Session } from './runtime/session.ts'
@@ -44,8 +45,9 @@ export class BitGen extends Model<Pixels, ArrayLike<number>, number> {
    */
   static async load(source: Source, options: LoadOptions = {}): Promise<BitGen> {
     const { target, threads, maxMemory = MAX_MEMORY } = options
+    const sources = loadAhead(KERNELS, target)
     const bytes = await fetchBytes(source, maxMemory, options)
-    return new BitGen(await Session.open(bytes, { sources: KERNELS, target, threads, maxMemory }))
+    return new BitGen(await Session.open(bytes, { sources, target, threads, maxMemory }))
   }
 
   protected override pixelsOf(image: Pixels): Pixels {

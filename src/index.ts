@@ -10,6 +10,7 @@ import { decodeImage } from './image/decode.ts'
 import type { Pixels } from './image/pixels.ts'
 import { KERNELS } from './kernels.ts'
 import { fetchBytes, type FetchOptions, type Source } from './runtime/fetch.ts'
+import { loadAhead } from './runtime/load.ts'
 import { Model } from './runtime/model.ts'
 import type { SearchResult } from './runtime/search.ts'
 import { Session } from './runtime/session.ts'
@@ -58,8 +59,9 @@ export class BitGen extends Model<ImageInput, string, string> {
    */
   static async load(source: Source = DEFAULT_MODEL, options: LoadOptions = {}): Promise<BitGen> {
     const { target, threads, maxMemory = MAX_MEMORY } = options
+    const sources = loadAhead(KERNELS, target)
     const bytes = await readBytes(source, maxMemory, options)
-    return new BitGen(await Session.open(bytes, { sources: KERNELS, target, threads, maxMemory }))
+    return new BitGen(await Session.open(bytes, { sources, target, threads, maxMemory }))
   }
 
   protected override async pixelsOf(image: ImageInput): Promise<Pixels> {

@@ -6,7 +6,7 @@ import { Executor } from '../src/runtime/execute.ts'
 import { KERNELS } from '../src/kernels.ts'
 import { checkAnswers } from '../src/runtime/known-answers.ts'
 import { Kernels } from '../src/runtime/kernels.ts'
-import { loadKernels, type KernelSource } from '../src/runtime/load.ts'
+import { loadAhead, loadKernels, type KernelSource } from '../src/runtime/load.ts'
 import { chooseVariants } from '../src/runtime/trial.ts'
 import { builtKernels, builtModule } from './support/kernels.ts'
 
@@ -84,6 +84,21 @@ test('BITGEN_TARGET forces a target; the option goes before it', async () => {
     if (before === undefined) delete process.env.BITGEN_TARGET
     else process.env.BITGEN_TARGET = before
   }
+})
+
+test('the module that will serve is on its way ahead of time, once, and its failure is told where it is awaited', async () => {
+  const asked: Isa[] = []
+  const counting = sources.map(({ isa, load }) => ({ isa, load: () => (asked.push(isa), load()) }))
+  const ahead = loadAhead(counting)
+  assert.equal(asked, usable.slice(-1))
+  assert.is((await loadKernels({ sources: ahead })).manifest.isa, usable.at(-1))
+  assert.equal(asked, usable.slice(-1))
+  loadAhead(counting, 'scalar')
+  assert.equal(asked, [usable.at(-1), 'scalar'])
+  const failing = loadAhead([{ isa: 'scalar', load: () => Promise.reject(new Error('gone')) }])
+  await new Promise((resolve) => setTimeout(resolve))
+  assert.match(await thrown(() => loadKernels({ sources: failing })), /scalar: gone/)
+  assert.throws(() => loadAhead(counting, 'avx' as Isa), /^target: must be one of/)
 })
 
 test('when no module works, every reason is named', async () => {

@@ -54,8 +54,7 @@ const PROBES: Record<Isa, Uint8Array<ArrayBuffer> | undefined> = {
 /** The kernels of a source, checked; throws the reason why they do not serve here. */
 async function attempt(source: KernelSource, options: KernelOptions): Promise<Kernels> {
   const { families, trial = true, log } = options
-  const needs = PROBES[source.isa]
-  if (needs && !WebAssembly.validate(needs)) throw new Error('the engine has no such instructions')
+  if (!isKnownTo(source.isa)) throw new Error('the engine has no such instructions')
   const { wasm, manifest } = await source.load()
   requireThat(manifest.isa === source.isa, 'manifest', `must be of ${source.isa}`, manifest.isa)
   const kernels = await onThreads(wasm, manifest, options)
@@ -93,6 +92,31 @@ export function forcedTarget(given?: Isa): Isa | undefined {
   return target as Isa | undefined
 }
 
+/** The modules that may serve, the richest first. */
+function wantedIsas(target: Isa | undefined): Isa[] {
+  return [...ISAS].reverse().filter((isa) => target === undefined || isa === target)
+}
+
+function isKnownTo(isa: Isa): boolean {
+  const needs = PROBES[isa]
+  return needs === undefined || WebAssembly.validate(needs)
+}
+
+/**
+ * The same sources, of which the one that will serve, unless its answers are wrong, is on its way: kernels travel beside
+ * the model. Throws what forcedTarget throws.
+ */
+export function loadAhead(sources: readonly KernelSource[], target?: Isa): readonly KernelSource[] {
+  const isa = wantedIsas(forcedTarget(target)).find(isKnownTo)
+  return sources.map((source) => {
+    if (source.isa !== isa) return source
+    const loading = source.load()
+    // It is reported where it is awaited, if it is.
+    loading.catch(() => undefined)
+    return { isa, load: () => loading }
+  })
+}
+
 /**
  * Loads the best module that works. Throws what forcedTarget throws, a RangeError where the number of threads is none,
  * and a KernelError that names every reason where none works, or the forced one does not.
@@ -101,9 +125,8 @@ export async function loadKernels(options: KernelOptions): Promise<Kernels> {
   const { sources, threads = 1, log } = options
   requireThat(Number.isInteger(threads) && threads >= 1, 'threads', 'must be a whole number from 1', threads)
   const target = forcedTarget(options.target)
-  const wanted = [...ISAS].reverse().filter((isa) => target === undefined || isa === target)
   const failed: string[] = []
-  for (const isa of wanted) {
+  for (const isa of wantedIsas(target)) {
     const source = sources.find((one) => one.isa === isa)
     try {
       if (!source) throw new Error('there is no module')
