@@ -125,13 +125,13 @@ test('a run leaves metrics, a report and checkpoints, which say nothing of time 
   assert.equal(notes.slice(1), [`report: ${paths('leaves').report}`])
   const { metadata } = newest('leaves')
   assert.equal(Object.keys(metadata).sort(), [
+    'checksum',
     'config',
     'format',
     'kernels',
     'kind',
     'model',
     'progress',
-    'sha256',
     'source',
   ])
   for (const part of [dir, new Date().toISOString().slice(0, 10), process.version.slice(1)])
