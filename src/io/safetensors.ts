@@ -7,6 +7,7 @@
 import { errorText, refuse, requireKind, requireThat, type Fault } from '../base/errors.ts'
 import { checksum } from './checksum.ts'
 import { requireUniqueKeys } from './json-keys.ts'
+import { isCount, isRecord } from './kinds.ts'
 
 /** Array type and element width by dtype; F16 and BF16 are given as their raw 16 bits, BOOL as bytes 0 and 1. */
 const ARRAYS = {
@@ -157,9 +158,9 @@ function parseHeader(header: Uint8Array): { entries: Entry[]; metadata: Record<s
   } catch (error) {
     throw new RangeError(`safetensors: the header must be JSON in UTF-8: ${errorText(error)}`)
   }
-  requireThat(isObject(parsed) && text[0] === '{', 'safetensors', 'the header must be an object')
+  requireThat(isRecord(parsed) && text[0] === '{', 'safetensors', 'the header must be an object')
   const { __metadata__: metadata = {} } = parsed
-  const allText = isObject(metadata) && Object.values(metadata).every((value) => typeof value === 'string')
+  const allText = isRecord(metadata) && Object.values(metadata).every((value) => typeof value === 'string')
   requireThat(allText, 'safetensors', '__metadata__ must map strings to strings', metadata)
   const entries: Entry[] = []
   for (const name of Object.keys(parsed)) if (name !== '__metadata__') entries.push(parseEntry(name, parsed[name]))
@@ -179,7 +180,7 @@ function parseEntry(name: string, entry: unknown): Entry {
 }
 
 function entryFault(entry: unknown): Fault {
-  if (!isObject(entry)) return ['must be an object', entry]
+  if (!isRecord(entry)) return ['must be an object', entry]
   const { dtype, shape, data_offsets: offsets } = entry
   const keys = Object.keys(entry)
   if (keys.length > KEYS.length) return ['must not have other keys', keys.filter((key) => !KEYS.includes(key))]
@@ -272,10 +273,6 @@ function viewAt(bytes: Uint8Array, dtype: SafetensorsDtype, at: number, length: 
   return new type(new Uint8Array(bytes.subarray(at, at + length)).buffer, 0, count)
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
 function isSizes(value: unknown): value is number[] {
-  return Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && n >= 0)
+  return Array.isArray(value) && value.every(isCount)
 }
