@@ -3,8 +3,9 @@
  * labels as JSON in the order of writing, the next id to generate, and the checksum of the prior, which tells models
  * apart.
  */
-import { errorText, message, requireThat } from '../base/errors.ts'
+import { requireThat } from '../base/errors.ts'
 import { checksum } from './checksum.ts'
+import { parseJson } from './json.ts'
 import { readSafetensors, sealSafetensors, tensorOf } from './safetensors.ts'
 
 const WHERE = 'memory file'
@@ -72,12 +73,7 @@ function lengthOf(feature: (typeof FEATURES)[number], { channels, imageLength }:
 }
 
 function parseLedger(text = ''): [id: string, label: string][] {
-  let ledger: unknown
-  try {
-    ledger = JSON.parse(text)
-  } catch (error) {
-    throw new RangeError(message(WHERE, 'ledger must be JSON', errorText(error)))
-  }
+  const ledger = parseJson(WHERE, 'ledger must be JSON', text)
   const isEntry = (entry: unknown) =>
     Array.isArray(entry) && entry.length === 2 && entry.every((part) => typeof part === 'string')
   requireThat(Array.isArray(ledger) && ledger.every(isEntry), WHERE, 'ledger must be a list of id and label', ledger)

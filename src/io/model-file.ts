@@ -4,7 +4,8 @@
  * Its checksum finds damage, not malice: whoever writes a file writes it too. Checks hold without it.
  */
 import type { Plan } from '../abi.ts'
-import { errorText, message, requireThat } from '../base/errors.ts'
+import { requireThat } from '../base/errors.ts'
+import { parseJson } from './json.ts'
 import { requireEntryPoints, requireManifest, type ModelManifest } from './model-manifest.ts'
 import { readPlans, writePlans } from './plan-rows.ts'
 import { readSafetensors, sealSafetensors, tensorOf, type Tensor } from './safetensors.ts'
@@ -33,7 +34,7 @@ export const scaleName = (name: string) => `${name}.scale`
 export function readModelFile(bytes: Uint8Array): ModelFile {
   const { tensors, metadata } = readSafetensors(bytes, { strict: true })
   requireThat(metadata.kind === 'model', 'model file', 'must be of kind model', metadata.kind ?? null)
-  const manifest = fromJson('manifest', metadata.manifest)
+  const manifest = parseJson('model file', 'manifest must be JSON', metadata.manifest ?? '')
   requireManifest(manifest)
   const text = tensors.get(PLANS)
   requireThat(text?.dtype === 'U8', `model file: ${PLANS}`, 'must be U8', text?.dtype ?? null)
@@ -55,12 +56,4 @@ export function writeModelFile(
 ): Uint8Array {
   const all = new Map(tensors).set(PLANS, tensorOf(writePlans(plans)))
   return sealSafetensors(all, { kind: 'model', manifest: JSON.stringify(manifest) })
-}
-
-function fromJson(name: string, text: string | undefined): unknown {
-  try {
-    return JSON.parse(text ?? '')
-  } catch (error) {
-    throw new RangeError(message('model file', `${name} must be JSON`, errorText(error)))
-  }
 }

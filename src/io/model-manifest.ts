@@ -6,7 +6,7 @@ import type { Plan, PlanBuffer } from '../abi.ts'
 import type { DType } from '../base/dtype.ts'
 import { requireThat } from '../base/errors.ts'
 import type { Dim } from '../base/shape.ts'
-import { isCount, isNumber, isRecord, isSize, isText } from './kinds.ts'
+import { isCount, isNumber, isRecord, isSize, isText } from './json.ts'
 
 /** From which similarity on a query of each kind counts as something taught, and what a picture is compared with. */
 export interface Scope {

@@ -5,9 +5,9 @@
  */
 import type { Arg, Call, Plan, PlanBuffer, Segment } from '../abi.ts'
 import type { DType } from '../base/dtype.ts'
-import { errorText, message, requireThat } from '../base/errors.ts'
+import { requireThat } from '../base/errors.ts'
 import type { Dim } from '../base/shape.ts'
-import { isCount, isRecord, isSize, isText } from './kinds.ts'
+import { isCount, isRecord, isSize, isText, parseJson } from './json.ts'
 
 type BufferRow = [segment: Segment, dtype: DType, bytes: number, offset: number, shape: Dim[], name?: string]
 /** The address of a buffer, or of a place in it, is a list: numbers and dimensions stand for themselves. */
@@ -53,17 +53,9 @@ function addressRow({ at, plus }: { at: number; plus?: number }): ArgRow {
 
 /** Throws a RangeError that names the plan, and what of it is of another kind. */
 export function readPlans(text: Uint8Array): Plan[] {
-  const plans = parse(text)
+  const plans = parseJson(WHERE, 'must be JSON in UTF-8', text)
   requireThat(Array.isArray(plans), WHERE, 'must be a list', plans)
   return plans.map(readPlan)
-}
-
-function parse(text: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(text))
-  } catch (error) {
-    throw new RangeError(message(WHERE, 'must be JSON in UTF-8', errorText(error)))
-  }
 }
 
 function readPlan(value: unknown): Plan {
@@ -85,7 +77,8 @@ function readPlan(value: unknown): Plan {
 function listOf<Row, T>(rows: Row[] | undefined, read: (row: Row) => T | undefined): T[] | undefined {
   if (!Array.isArray(rows)) return undefined
   const list: T[] = []
-  for (const row of rows) {
+  for (let i = 0; i < rows.length; i++) {
+    const row = rows[i]
     const one = Array.isArray(row) ? read(row) : undefined
     if (one === undefined) return undefined
     list.push(one)
@@ -93,19 +86,27 @@ function listOf<Row, T>(rows: Row[] | undefined, read: (row: Row) => T | undefin
   return list
 }
 
+/** Rows are read by index: an engine at its start takes far longer to step through them. */
 function readBuffer(row: BufferRow): PlanBuffer | undefined {
-  const [segment, dtype, bytes, offset, shape, name] = row
+  const segment = row[0]
+  const dtype = row[1]
+  const bytes = row[2]
+  const offset = row[3]
+  const shape = row[4]
+  const name = row[5]
   const known = (name === undefined || isText(name)) && SEGMENTS.includes(segment) && DTYPES.includes(dtype)
   const fits = known && isCount(bytes) && isCount(offset) && isCount(bytes + offset)
-  return fits && Array.isArray(shape) && shape.every(isDim) ? { name, segment, dtype, shape, bytes, offset } : undefined
+  return fits && isShape(shape) ? { name, segment, dtype, shape, bytes, offset } : undefined
 }
 
-function isDim(dim: unknown): boolean {
-  return isText(dim) || isCount(dim)
+function isShape(shape: unknown): shape is Dim[] {
+  if (!Array.isArray(shape)) return false
+  for (let i = 0; i < shape.length; i++) if (!isText(shape[i]) && !isCount(shape[i])) return false
+  return true
 }
 
 function readCall(row: CallRow): Call | undefined {
-  const [k] = row
+  const k = row[0]
   if (!isText(k)) return undefined
   const a: Arg[] = []
   for (let i = 1; i < row.length; i++) {

@@ -6,8 +6,8 @@
  */
 import { errorText, refuse, requireKind, requireThat, type Fault } from '../base/errors.ts'
 import { checksum } from './checksum.ts'
+import { isCount, isRecord } from './json.ts'
 import { requireUniqueKeys } from './json-keys.ts'
-import { isCount, isRecord } from './kinds.ts'
 
 /** Array type and element width by dtype; F16 and BF16 are given as their raw 16 bits, BOOL as bytes 0 and 1. */
 const ARRAYS = {
