@@ -38,7 +38,7 @@ if (entry === 'packages') {
   if (entry === 'core') {
     const { BitGen } = (await script('core')) as typeof import('../src/core.ts')
     lap('import bitgen/core')
-    const model = await BitGen.load(await readFile(task.model), { target: task.target })
+    const model = await BitGen.load(readFile(task.model), { target: task.target })
     lap('load')
     await model.similarity(pixels, task.ids)
     lap('first similarity')

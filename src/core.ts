@@ -5,7 +5,7 @@
 import type { Isa } from './abi.ts'
 import type { Pixels } from './image/pixels.ts'
 import { KERNELS } from './kernels.ts'
-import { fetchBytes, type FetchOptions, type Source } from './runtime/fetch.ts'
+import { fetchBytes, type FetchOptions, type ModelSource } from './runtime/fetch.ts'
 import { loadAhead } from './runtime/load.ts'
 import { Model } from './runtime/model.ts'
 import type { SearchResult } from './runtime/search.ts'
@@ -16,7 +16,7 @@ export type { Pixels } from './image/pixels.ts'
 export type { ModelManifest, Scope } from './io/model-file.ts'
 export type { Caption, CaptionStream } from './runtime/caption.ts'
 export type { MemoryUse } from './runtime/layout.ts'
-export type { Source } from './runtime/fetch.ts'
+export type { ModelSource, Source } from './runtime/fetch.ts'
 export type { MemoryMatch } from './runtime/memory.ts'
 export type { CaptionOptions } from './runtime/model.ts'
 export type { Lesson, Recognition, Recollection } from './runtime/recognition.ts'
@@ -40,13 +40,13 @@ export const MAX_MEMORY = 2 ** 29
 /** Texts are ids of GPT-2 with BOS and EOS, captions come in ids. */
 export class BitGen extends Model<Pixels, ArrayLike<number>, number> {
   /**
-   * Loads a model from an address, bytes or a Response. Throws a RangeError where it is damaged or too large, an Error
-   * where it cannot be had or no kernels work here, and the reason of an abort.
+   * Loads a model from an address, bytes, a Response, or a promise of one of the last two. Throws a RangeError where it
+   * is damaged or too large, an Error where it cannot be had or no kernels work here, and the reason of an abort.
    */
-  static async load(source: Source, options: LoadOptions = {}): Promise<BitGen> {
+  static async load(source: ModelSource, options: LoadOptions = {}): Promise<BitGen> {
     const { target, threads, maxMemory = MAX_MEMORY } = options
     const sources = loadAhead(KERNELS, target)
-    const bytes = await fetchBytes(source, maxMemory, options)
+    const bytes = await fetchBytes(await source, maxMemory, options)
     return new BitGen(await Session.open(bytes, { sources, target, threads, maxMemory }))
   }
 

@@ -9,7 +9,7 @@ import { errorText, message, requireThat } from './base/errors.ts'
 import { decodeImage } from './image/decode.ts'
 import type { Pixels } from './image/pixels.ts'
 import { KERNELS } from './kernels.ts'
-import { fetchBytes, type FetchOptions, type Source } from './runtime/fetch.ts'
+import { fetchBytes, type FetchOptions, type ModelSource, type Source } from './runtime/fetch.ts'
 import { loadAhead } from './runtime/load.ts'
 import { Model } from './runtime/model.ts'
 import type { SearchResult } from './runtime/search.ts'
@@ -31,6 +31,7 @@ export type {
   MemoryUse,
   ModelInfo,
   ModelManifest,
+  ModelSource,
   Pixels,
   Recognition,
   Recollection,
@@ -54,13 +55,14 @@ const MAX_IMAGE_BYTES = 2 ** 26
 /** Captions come in characters. */
 export class BitGen extends Model<ImageInput, string, string> {
   /**
-   * Loads a model from a path, an address, bytes or a Response; by default the one that the package carries. Throws a
-   * RangeError where it is damaged or too large, an Error where it cannot be had, and the reason of an abort.
+   * Loads a model from a path, an address, bytes, a Response, or a promise of one of the last two; by default the one
+   * that the package carries. Throws a RangeError where it is damaged or too large, an Error where it cannot be had, and
+   * the reason of an abort.
    */
-  static async load(source: Source = DEFAULT_MODEL, options: LoadOptions = {}): Promise<BitGen> {
+  static async load(source: ModelSource = DEFAULT_MODEL, options: LoadOptions = {}): Promise<BitGen> {
     const { target, threads, maxMemory = MAX_MEMORY } = options
     const sources = loadAhead(KERNELS, target)
-    const bytes = await readBytes(source, maxMemory, options)
+    const bytes = await readBytes(await source, maxMemory, options)
     return new BitGen(await Session.open(bytes, { sources, target, threads, maxMemory }))
   }
 

@@ -3,6 +3,7 @@
  * the order of calls and the instruction set, memory that stays where it is. Errors are in session-errors.test.ts.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -53,7 +54,7 @@ test('vectors are those of float64 arithmetic on the weights of the file', async
   assert.ok(dot(image, image_features) > 0.999, `images: ${dot(image, image_features)}`)
 })
 
-test('loads from a path, a file URL, bytes, a Response and an address', async () => {
+test('loads from a path, a file URL, bytes, a Response, an address and what is on its way', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'bitgen-session-'))
   const path = join(folder, 'model #1.safetensors')
   writeFileSync(path, bytes)
@@ -63,12 +64,13 @@ test('loads from a path, a file URL, bytes, a Response and an address', async ()
   try {
     const { data: expected } = await model.embedImage(PICTURES[0])
     const url = pathToFileURL(path)
-    for (const source of [path, url, url.href, bytes, new Response(bytes as Uint8Array<ArrayBuffer>), address]) {
+    const response = new Response(bytes as Uint8Array<ArrayBuffer>)
+    for (const source of [path, url, url.href, bytes, response, address, fetch(address), readFile(path)]) {
       const progress: [number, number | undefined][] = []
       const loaded = await BitGen.load(source, { onProgress: (done, all) => progress.push([done, all]) })
       assert.equal((await loaded.embedImage(PICTURES[0])).data, expected)
       assert.is(loaded.info().fileBytes, bytes.length)
-      if (source === bytes) assert.equal(progress, [])
+      if ((await source) instanceof Uint8Array) assert.equal(progress, [])
       else assert.is(progress.at(-1)![0], bytes.length)
       if (source === address) assert.is(progress.at(-1)![1], bytes.length)
     }

@@ -6,6 +6,8 @@ import { errorText, message, requireKind, requireThat } from '../base/errors.ts'
 
 /** Everything that is common to all hosts; paths of files are added by the Node entry. */
 export type Source = string | URL | Uint8Array | Response
+/** Of a model, also one that is on its way: what `fetch` or `readFile` return. Its kernels travel beside it. */
+export type ModelSource = Source | Promise<Uint8Array | Response>
 
 export interface FetchOptions {
   signal?: AbortSignal
