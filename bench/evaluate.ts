@@ -4,9 +4,8 @@
  * concepts from one drawing. The figures and the thresholds of the memory go into the manifest of the model file that it
  * writes. Takes minutes: about 70 ms for each picture and model.
  */
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { parseArgs } from 'node:util'
+import { mkdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { message } from '../src/base/errors.ts'
 import { figureSections, sectionsText } from '../src/cli/figure-sections.ts'
 import type { RecordedResult } from '../src/cli/figures.ts'
@@ -22,31 +21,26 @@ import { measureScope } from '../src/evaluate/scope.ts'
 import type { Subject } from '../src/evaluate/subject.ts'
 import { BitGen } from '../src/index.ts'
 import type { Scope } from '../src/io/model-file.ts'
+import { replaceFile } from '../src/io/replace-file.ts'
 import { exportModel } from '../src/train/export.ts'
+import { parseFlags } from './flags.ts'
 
 const SPLITS = ['val_style', 'val_concept', 'dev_style']
 /** Where thresholds are measured; unseen concepts by the artist that is taught and by the one that asks. */
 const MEMORY = { scope: 'dev_style', taught: 'val_concept', asked: 'oneshot', ways: [5, 20] }
 
-const OPTIONS = {
-  checkpoint: { type: 'string' },
-  /** Checkpoints to stand beside it. */
-  'float-twin': { type: 'string' },
-  control: { type: 'string' },
-  data: { type: 'string', default: 'data/emoji' },
-  out: { type: 'string' },
-} as const
-
 export async function benchEvaluate(args: string[]): Promise<void> {
-  const { values } = parseArgs({ args, options: OPTIONS })
-  const { checkpoint, out } = values
+  const flags = parseFlags('evaluate', args, ['checkpoint', 'float-twin', 'control', 'data', 'out'])
+  const { checkpoint, out, data = 'data/emoji' } = flags
   if (!checkpoint || !out) throw new Error(message('bench evaluate', '--checkpoint and --out must be given'))
+  // Before minutes of measuring, not after them.
+  mkdirSync(dirname(out), { recursive: true })
   const load = async (path: string | undefined) => path && subjectOf(await exportModel(path))
-  const [model, twin, control] = await Promise.all([checkpoint, values['float-twin'], values.control].map(load))
+  const [model, twin, control] = await Promise.all([checkpoint, flags['float-twin'], flags.control].map(load))
   if (!model) return
 
-  const images = join(values.data, 'images')
-  const read = (split: string) => readCaptions(join(values.data, 'annotations', `captions_${split}.json`), images)
+  const images = join(data, 'images')
+  const read = (split: string) => readCaptions(join(data, 'annotations', `captions_${split}.json`), images)
   const progress = (label: string, total: number) => new Progress(label, total)
   const report = async (subject: Subject, set: CaptionedImage[]) => (await evaluate(subject, set, { progress })).report
   const results: Record<string, RecordedResult> = {}
@@ -63,10 +57,8 @@ export async function benchEvaluate(args: string[]): Promise<void> {
   }
   const memory = model.canRemember ? await benchMemory(checkpoint, read, progress) : undefined
   const { scope, oneShot: figures } = memory ?? {}
-  writeFileSync(
-    out,
-    await exportModel(checkpoint, { scope, results: { ...results, ...(figures && { [ONE_SHOT]: figures }) } }),
-  )
+  const all = { ...results, ...(figures && { [ONE_SHOT]: figures }) }
+  replaceFile(out, await exportModel(checkpoint, { scope, results: all }))
 }
 
 /** The thresholds of the memory, and its accuracy on unseen concepts that were taught by one drawing each. */

@@ -27,6 +27,14 @@ const FLAGS = {
   only: { type: 'string' },
   /** Numbers of rows of a product, as `1,16`. */
   rows: { type: 'string' },
+  /** Threads beside one. */
+  threads: { type: 'string' },
+  /** A checkpoint, and two to stand beside it. */
+  checkpoint: { type: 'string' },
+  'float-twin': { type: 'string' },
+  control: { type: 'string' },
+  /** Folder of the emoji corpus. */
+  data: { type: 'string' },
   /** Compares results and times nothing. */
   check: { type: 'boolean', default: false },
 } as const
@@ -48,6 +56,11 @@ export interface Flags {
   out?: string
   only?: (typeof PARTS)[number]
   rows?: number[]
+  threads?: number
+  checkpoint?: string
+  'float-twin'?: string
+  control?: string
+  data?: string
   check: boolean
   /** What stands beside the flags. */
   words: string[]
@@ -60,26 +73,29 @@ export function parseFlags(name: string, args: string[], allowed: readonly FlagN
   try {
     parsed = parseArgs({ args, options, allowPositionals: words > 0 })
   } catch (error) {
-    throw new Error(
-      message(`bench ${name}`, `takes ${allowed.map((flag) => `--${flag}`).join(', ')}`, errorText(error)),
-    )
+    const taken = allowed.map((flag) => `--${flag}`).join(', ') || 'no flags'
+    throw new Error(message(`bench ${name}`, `takes ${taken}`, errorText(error)))
   }
   const most = parsed.positionals.length <= words
   requireThat(most, `bench ${name}`, `takes at most ${words} words beside its flags`, parsed.positionals)
-  const { target, preset, batch, only, rows, ...rest } = parsed.values as Record<string, string | undefined>
+  const { target, preset, batch, threads, only, rows, ...rest } = parsed.values as Record<string, string | undefined>
   const where = (flag: FlagName) => `bench ${name}: --${flag}`
   requireThat(oneOf(target, ISAS), where('target'), `must be one of ${ISAS.join(', ')}`, target)
   const presets = Object.keys(PRESETS) as PresetName[]
   requireThat(oneOf(preset, presets), where('preset'), `must be one of ${presets.join(', ')}`, preset)
-  const pictures = batch === undefined ? undefined : Number(batch)
-  const fits = pictures === undefined || (Number.isSafeInteger(pictures) && pictures >= 2)
-  requireThat(fits, where('batch'), 'must be a whole number from 2', batch)
+  const fromTwo = (flag: FlagName, text: string | undefined) => {
+    const number = text === undefined ? undefined : Number(text)
+    const fits = number === undefined || (Number.isSafeInteger(number) && number >= 2)
+    requireThat(fits, where(flag), 'must be a whole number from 2', text)
+    return number
+  }
   requireThat(oneOf(only, PARTS), where('only'), `must be one of ${PARTS.join(', ')}`, only)
   const counts = rows?.split(',').map(Number)
   const areCounts = counts?.every((count) => Number.isSafeInteger(count) && count > 0) ?? true
   requireThat(areCounts, where('rows'), 'must be whole numbers from 1, as 1,16', rows)
   const off = { json: false, save: false, quick: false, check: false }
-  return { ...off, ...rest, target, preset, batch: pictures, only, rows: counts, words: parsed.positionals }
+  const numbers = { batch: fromTwo('batch', batch), threads: fromTwo('threads', threads), rows: counts }
+  return { ...off, ...rest, ...numbers, target, preset, only, words: parsed.positionals }
 }
 
 function oneOf<T extends string>(value: string | undefined, list: readonly T[]): value is T | undefined {

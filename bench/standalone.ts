@@ -10,6 +10,7 @@ import { ISAS } from '../src/abi.ts'
 import { DEFAULT_MODEL } from '../src/index.ts'
 import { KERNELS } from '../src/kernels.ts'
 import { Session } from '../src/runtime/session.ts'
+import { parseFlags } from './flags.ts'
 
 /** Samples of each, in turns; the best counts, since other work on the machine only ever adds. */
 const ROUNDS = 25
@@ -27,7 +28,8 @@ function sample(run: () => void, ms: number): number {
   return (performance.now() - start) / calls
 }
 
-export async function benchStandalone(): Promise<void> {
+export async function benchStandalone(args: string[]): Promise<void> {
+  parseFlags('standalone', args, [])
   const bytes = readFileSync(DEFAULT_MODEL)
   console.log(`model file: ${bytes.length} bytes, ${gzipSync(bytes, { level: 9 }).length} gzip`)
   for (const isa of ISAS) {

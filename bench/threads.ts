@@ -5,7 +5,6 @@
  * interrupts it, which on a machine that shares its cores with others is all that tells what threads are worth.
  */
 import { setTimeout } from 'node:timers/promises'
-import { parseArgs } from 'node:util'
 import type { Isa } from '../src/abi.ts'
 import type { Symbols } from '../src/base/shape.ts'
 import { KERNELS } from '../src/kernels.ts'
@@ -17,6 +16,7 @@ import { lower } from '../src/plan/lower.ts'
 import { Executor } from '../src/runtime/execute.ts'
 import { loadKernels } from '../src/runtime/load.ts'
 import { trainGraphs } from '../src/train/step.ts'
+import { parseFlags } from './flags.ts'
 import { describe, machine } from './machine.ts'
 
 /** A plan that can be run again and again. */
@@ -142,9 +142,8 @@ async function measure(make: Maker, counts: readonly number[], samples: number):
 }
 
 export async function benchThreads(args: string[]): Promise<void> {
-  const options = { quick: { type: 'boolean', default: false }, threads: { type: 'string', default: '2' } } as const
-  const { quick, threads } = parseArgs({ args, options }).values
-  const counts = [1, Number(threads)]
+  const { quick, threads = 2 } = parseFlags('threads', args, ['quick', 'threads'])
+  const counts = [1, threads]
   console.log(describe(machine()))
   const subjects: [name: string, make: Maker, samples: number][] = [
     ['nano, encode an image', encodeImage('nano'), quick ? 5 : 200],

@@ -53,7 +53,8 @@ const BATCH = 64
 export function benchConfig(preset: PresetName, batch = BATCH): TrainConfig {
   const data = { images: '.', train: '.', validation: '.' }
   const run = { name: preset, model: { preset }, data, output: '.', steps: 1000, batch, accumulate: 1, joinAt: 0.5 }
-  return trainConfig({ ...run, concepts: true, queue: 0, maxTokens: LONGEST + 2, vocabulary: 'seen' }, '.')
+  const losses = { imageContrast: 0.5 }
+  return trainConfig({ ...run, losses, concepts: true, queue: 0, maxTokens: LONGEST + 2, vocabulary: 'seen' }, '.')
 }
 
 /** Pictures of noise; texts are numbers of rows of the vocabulary, as words. */

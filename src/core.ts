@@ -4,8 +4,8 @@
  */
 import type { Isa } from './abi.ts'
 import type { Pixels } from './image/pixels.ts'
+import { fetchBytes, type FetchOptions, type ModelSource } from './io/fetch.ts'
 import { KERNELS } from './kernels.ts'
-import { fetchBytes, type FetchOptions, type ModelSource } from './runtime/fetch.ts'
 import { loadAhead } from './runtime/load.ts'
 import { Model } from './runtime/model.ts'
 import type { SearchResult } from './runtime/search.ts'
@@ -13,10 +13,10 @@ import { Session } from './runtime/session.ts'
 
 export type { Isa } from './abi.ts'
 export type { Pixels } from './image/pixels.ts'
+export type { ModelSource, Source } from './io/fetch.ts'
 export type { ModelManifest, Scope } from './io/model-file.ts'
 export type { Caption, CaptionStream } from './runtime/caption.ts'
 export type { MemoryUse } from './runtime/layout.ts'
-export type { ModelSource, Source } from './runtime/fetch.ts'
 export type { MemoryMatch } from './runtime/memory.ts'
 export type { CaptionOptions } from './runtime/model.ts'
 export type { Lesson, Recognition, Recollection } from './runtime/recognition.ts'
@@ -34,7 +34,7 @@ export interface LoadOptions extends FetchOptions {
   threads?: number
 }
 
-/** Default of maxMemory; the shipped model takes 21 MB. */
+/** Default of maxMemory; the shipped model takes 10 MB. */
 export const MAX_MEMORY = 2 ** 29
 
 /** Texts are ids of GPT-2 with BOS and EOS, captions come in ids. */

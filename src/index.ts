@@ -2,14 +2,13 @@
  * Entry `bitgen` for Node: the class of `bitgen/core` that also takes paths, encoded images and plain texts, and what
  * trains, exports and evaluates models.
  */
-import { readFile, stat } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { MAX_MEMORY, type LoadOptions } from './core.ts'
-import { errorText, message, requireThat } from './base/errors.ts'
 import { decodeImage } from './image/decode.ts'
 import type { Pixels } from './image/pixels.ts'
+import type { ModelSource } from './io/fetch.ts'
+import { readBytes } from './io/read-bytes.ts'
 import { KERNELS } from './kernels.ts'
-import { fetchBytes, type FetchOptions, type ModelSource, type Source } from './runtime/fetch.ts'
 import { loadAhead } from './runtime/load.ts'
 import { Model } from './runtime/model.ts'
 import type { SearchResult } from './runtime/search.ts'
@@ -90,29 +89,5 @@ export class BitGen extends Model<ImageInput, string, string> {
       rest: () => given(stream.end()),
       caption: (result: SearchResult) => ({ ...result, text: decodeIds(result.ids, prefix) }),
     }
-  }
-}
-
-/** Strings that do not begin with a scheme, and file addresses. */
-function isPath(source: unknown): source is string | URL {
-  if (source instanceof URL) return source.protocol === 'file:'
-  return typeof source === 'string' && !/^(https?|data|blob):/.test(source)
-}
-
-/** The bytes of a path, or of what fetchBytes takes. */
-async function readBytes(source: Source, maxBytes: number, options: FetchOptions = {}): Promise<Uint8Array> {
-  if (!isPath(source)) return fetchBytes(source, maxBytes, options)
-  const { signal, onProgress } = options
-  signal?.throwIfAborted()
-  const path = typeof source === 'string' && source.startsWith('file:') ? new URL(source) : source
-  try {
-    const { size } = await stat(path)
-    requireThat(size <= maxBytes, String(source), `must have at most ${maxBytes} bytes`, size)
-    const bytes = await readFile(path, { signal })
-    onProgress?.(bytes.length, bytes.length)
-    return bytes
-  } catch (error) {
-    if (signal?.aborted || error instanceof RangeError) throw error
-    throw new Error(message(String(source), 'must be a readable file', errorText(error)), { cause: error })
   }
 }

@@ -6,7 +6,7 @@ import { ANNOTATIONS, at, bitgen, checkpoints, dir, good, MODEL, writeConfig } f
 
 const COMMANDS = [
   ...['demo', 'search', 'similarity', 'match', 'caption', 'teach', 'recall', 'forget', 'taught'],
-  ...['evaluate', 'one-shot', 'info', 'data', 'train', 'export'],
+  ...['evaluate', 'one-shot', 'info', 'selftest', 'data', 'train', 'export'],
 ]
 
 await good('train', '--config', writeConfig('short', {}))
@@ -19,6 +19,7 @@ writeFileSync(DAMAGED, bytes)
 
 test('every command explains itself, and the list names all of them', async () => {
   const list = await good('--help')
+  for (const [, command] of list.matchAll(/^  ([a-z-]+) /gm)) assert.ok(COMMANDS.includes(command), command)
   for (const command of COMMANDS) {
     assert.match(list, new RegExp(`^  ${command}\\b`, 'm'))
     const help = await good(command, '--help')

@@ -181,8 +181,9 @@ test('schedules have names, whose numbers a configuration may replace', () => {
     const { rate, warmup, decayUntil } = configOf({ rate: undefined, warmup: undefined, ...overrides })
     return { rate, warmup, decayUntil }
   }
-  assert.equal(of({}), { rate: 2e-4, warmup: 1000, decayUntil: 1 })
-  assert.equal(of({ schedule: 'bitnet' }), { rate: 1e-3, warmup: 1000, decayUntil: 0.5 })
+  assert.equal(of({ steps: 20_000 }), { rate: 2e-4, warmup: 1000, decayUntil: 1 })
+  assert.equal(of({ steps: 20_000, schedule: 'bitnet' }), { rate: 1e-3, warmup: 1000, decayUntil: 0.5 })
+  assert.is(of({ steps: 995 }).warmup, 100, 'a tenth of a short run')
   assert.equal(of({ schedule: 'bitnet', warmup: 5 }), { rate: 1e-3, warmup: 5, decayUntil: 0.5 })
 })
 
@@ -207,6 +208,12 @@ test('without a validation file a share of the images is held back, the same for
   }
   assert.equal(await ids(5), await ids(5))
   assert.not.equal(await ids(5), await ids(6))
+})
+
+test('a table of fewer rows than GPT-2 has ids is refused where it must hold them all', async () => {
+  const model = { ...shapeConfig().model, vocabulary: 5000 }
+  const failure = await trainerOf({ model, vocabulary: 'full' }).then(() => '', String)
+  assert.match(failure, /^RangeError: config: model\.vocabulary: must be 50257 where vocabulary is full, got 5000$/)
 })
 
 test.run()

@@ -193,11 +193,11 @@ test('gradients that are not finite: steps are skipped and named, five in a row 
   }
 })
 
-test('training that gets no better ends, and stays ended', async () => {
-  const overrides = { steps: 60, evaluateEvery: 1, patience: 2, rate: 1e-9 }
+test('training that gets no better ends, but not while it warms up, and stays ended', async () => {
+  const overrides = { steps: 60, warmup: 10, evaluateEvery: 1, patience: 2, rate: 1e-9 }
   const first = await run('patience', overrides)
   assert.is(first.reason, 'no better for the patience given')
-  assert.ok(first.progress.step < 60)
+  assert.ok(first.progress.step >= 12 && first.progress.step < 60)
   assert.equal(await run('patience', overrides), first)
 })
 

@@ -1,7 +1,6 @@
 /**
  * A model as one WebAssembly module without imports: its plans (emit-plan.ts), the kernels that they call, and its
  * weights as the runtime lays them out. For hosts without JavaScript: WebAssembly runtimes, and C where wasm2c makes it.
- * Weights are no longer compressed: the module has nearly three times the bytes of the model file, gzipped twice.
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -87,6 +87,12 @@ export class Stream {
   }
 }
 
+/** Up to `most` of the items in random order, no one twice. */
+export function drawSome<T>(items: readonly T[], most: number, stream: Stream): T[] {
+  const left = items.slice()
+  return Array.from({ length: Math.min(most, left.length) }, () => left.splice(stream.below(left.length), 1)[0])
+}
+
 /** A permutation of 0 .. n-1 that follows from the key (Fisher & Yates). */
 export function shuffle(n: number, seed: number, step: number, sample: number, use: number): Uint32Array {
   const stream = new Stream(seed, step, sample, use)

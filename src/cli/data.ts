@@ -3,7 +3,7 @@ import type { CAC } from 'cac'
 import { resolve } from 'node:path'
 import { message } from '../base/errors.ts'
 import { buildEmoji } from '../data/emoji/build.ts'
-import { table } from './format.ts'
+import { table } from './table.ts'
 import { Progress } from './progress.ts'
 import { option, UsageError, type Options } from './usage.ts'
 

@@ -3,12 +3,12 @@
  * paper. It shows what was found, said and recalled as it is, wrong answers too.
  */
 import { escape } from '../base/html.ts'
+import { bytesText, count, threadsText } from '../base/readable.ts'
 import type { Recollection } from '../index.ts'
 import { isPreferred, isRecalled, type Artist, type Demo, type Found, type Lesson, type Named } from './demo-run.ts'
 import type { Picture, Said, Shown, Teaching } from './demo-run.ts'
 import { DEMO_STYLE } from './demo-style.ts'
 import { figureCells, type FigureRow } from './figures.ts'
-import { bytesText, count, threadsText } from './format.ts'
 import type { Attribution } from './info.ts'
 
 export function demoPage(demo: Demo): string {

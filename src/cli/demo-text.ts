@@ -2,9 +2,10 @@
  * The demo for a terminal of 80 columns, on one screen: every second of the phrases and pictures that the page has. What
  * is wrong is shown like what is right.
  */
+import { bytesText, count, threadsText } from '../base/readable.ts'
 import { isPreferred, isRecalled, type CallTime, type Demo, type Found, type Named, type Teaching } from './demo-run.ts'
 import type { Recollection } from '../index.ts'
-import { bytesText, count, indent, table, threadsText } from './format.ts'
+import { indent, table } from './table.ts'
 
 /** Of each list, every second entry; of the pictures that were found, the best two. */
 const EVERY = 2

@@ -3,13 +3,13 @@
  * captions, matches, and learns new things from one drawing. Printed in short, and written as a page.
  */
 import type { CAC } from 'cac'
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { dirname, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { demoPage } from './demo-page.ts'
 import { runDemo } from './demo-run.ts'
 import { demoText } from './demo-text.ts'
 import { MODEL_OPTION, openModel } from './model.ts'
+import { writeOutput } from './output.ts'
 import { option, type Options } from './usage.ts'
 
 export function addDemo(cli: CAC): void {
@@ -22,8 +22,7 @@ export function addDemo(cli: CAC): void {
       const out = resolve(option(options, 'out') ?? 'build/demo/index.html')
       const demo = await runDemo(await openModel(options))
       console.log(demoText(demo))
-      mkdirSync(dirname(out), { recursive: true })
-      writeFileSync(out, demoPage(demo))
+      writeOutput(out, demoPage(demo))
       console.log(`\nAll of it with pictures: ${out}\n${pathToFileURL(out)}`)
     })
 }

@@ -4,12 +4,12 @@
  * pictures has about 500 kB.
  */
 import { escape } from '../base/html.ts'
+import { count } from '../base/readable.ts'
 import { plainText } from '../evaluate/captions.ts'
 import type { PictureResult } from '../evaluate/evaluation.ts'
 import { DEMO_STYLE } from './demo-style.ts'
 import { EVALUATE_STYLE } from './evaluate-style.ts'
 import type { FigureSection, RecordedResult } from './figures.ts'
-import { count } from './format.ts'
 
 /** A picture with its thumbnail. */
 export type ShownPicture = PictureResult & { webp: Uint8Array }

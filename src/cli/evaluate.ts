@@ -4,10 +4,9 @@
  * captions; `images` counts those that stay.
  */
 import type { CAC } from 'cac'
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
 import sharp from 'sharp'
 import { message } from '../base/errors.ts'
+import { count } from '../base/readable.ts'
 import { shuffle, USE } from '../base/rng.ts'
 import { readCaptions } from '../data/coco.ts'
 import { evaluate, RERANKED, SEED, type PictureResult } from '../evaluate/evaluation.ts'
@@ -16,8 +15,8 @@ import { DEFAULT_MODEL } from '../index.ts'
 import { evaluationPage, type ShownPicture } from './evaluate-page.ts'
 import { figureSections, sectionsText } from './figure-sections.ts'
 import type { RecordedResult } from './figures.ts'
-import { count } from './format.ts'
 import { MODEL_OPTION, openSubject } from './model.ts'
+import { writeOutput } from './output.ts'
 import { Progress } from './progress.ts'
 import { numberOption, option, requiredOption, UsageError, type Options } from './usage.ts'
 
@@ -59,9 +58,9 @@ export function addEvaluate(cli: CAC): void {
       const { name } = subject.manifest
       const sections = figureSections(name, result)
       console.log(`${count(report.images)} images, ${count(report.captions)} captions\n\n${sectionsText(sections)}`)
-      if (json !== undefined) write(json, `${JSON.stringify(result, null, 2)}\n`)
+      if (json !== undefined) writeOutput(json, `${JSON.stringify(result, null, 2)}\n`)
       if (page !== undefined) {
-        write(page, evaluationPage({ name, annotations, result, sections, pictures: await shown(pictures) }))
+        writeOutput(page, evaluationPage({ name, annotations, result, sections, pictures: await shown(pictures) }))
         console.log(`\nThe same with pictures: ${page}`)
       }
     })
@@ -71,11 +70,6 @@ function candidatesOption(options: Options): number {
   const k = numberOption(options, 'rerank') ?? RERANKED
   if (!Number.isInteger(k) || k < 0) throw new UsageError(message('--rerank', 'must be a whole number from 0', k))
   return k
-}
-
-function write(path: string, text: string): void {
-  mkdirSync(dirname(path), { recursive: true })
-  writeFileSync(path, text)
 }
 
 /** Some of the pictures, drawn at random where there are too many, in their order, made small. */

@@ -1,8 +1,8 @@
 /** `bitgen export`: a checkpoint to the one file that a model is used from, with how it was trained. */
 import type { CAC } from 'cac'
+import { bytesText } from '../base/readable.ts'
 import { exportModel } from '../index.ts'
 import { replaceFile } from '../io/replace-file.ts'
-import { bytesText } from './format.ts'
 import { requiredOption, type Options } from './usage.ts'
 
 export function addExport(cli: CAC): void {

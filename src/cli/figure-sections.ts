@@ -3,6 +3,7 @@
  * for the model, one for its float twin where there is one, and what chance or a ceiling is. A model has the tables of
  * what it was trained for.
  */
+import { count } from '../base/readable.ts'
 import type { EvaluationReport, Hardness } from '../evaluate/evaluation.ts'
 import { DRAWN_FROM } from '../evaluate/pairs.ts'
 import { BEAMS, EPISODE } from '../evaluate/together.ts'
@@ -14,7 +15,7 @@ import {
   type FigureSection,
   type RecordedResult,
 } from './figures.ts'
-import { count, indent } from './format.ts'
+import { indent } from './table.ts'
 
 type Rows = FigureSection['rows']
 

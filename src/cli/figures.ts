@@ -6,7 +6,7 @@
 import type { PixelBaseline } from '../evaluate/baseline.ts'
 import type { EvaluationReport } from '../evaluate/evaluation.ts'
 import type { DirectionReport, Recalls } from '../evaluate/retrieval.ts'
-import { table } from './format.ts'
+import { table } from './table.ts'
 
 /** What a manifest keeps of a set: the figures of the model, and of its yardsticks on the same set. */
 export interface RecordedResult extends EvaluationReport {
@@ -123,11 +123,6 @@ export function sectionTable({ head, rows }: FigureSection): string {
   const lines = rows.map(({ group, name, cells }, i) => [group === rows[i - 1]?.group ? '' : group, name, ...cells])
   const numbers = head.map((_, i) => i + 2)
   return table([['', '', ...head], ...lines], numbers)
-}
-
-/** Both directions as a table for a terminal. */
-export function figureTable(rows: readonly FigureRow[]): string {
-  return sectionTable(retrievalSection(rows))
 }
 
 /** The model and its twin, where there is one. */

@@ -3,7 +3,7 @@
  * are read together: slower than `similarity`, and finer.
  */
 import type { CAC } from 'cac'
-import { table } from './format.ts'
+import { table } from './table.ts'
 import { MODEL_OPTION, openModel } from './model.ts'
 import type { Options } from './usage.ts'
 

@@ -4,10 +4,10 @@
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { message } from '../base/errors.ts'
+import { count } from '../base/readable.ts'
 import type { BitGen } from '../index.ts'
 import { withLock } from '../io/lock.ts'
 import { replaceFile } from '../io/replace-file.ts'
-import { count } from './format.ts'
 import { openModel } from './model.ts'
 import { errorAt, option, type Options } from './usage.ts'
 

@@ -3,14 +3,15 @@
  * and chance, on two captioned sets that show the same concepts.
  */
 import type { CAC } from 'cac'
-import { writeFileSync } from 'node:fs'
 import { message } from '../base/errors.ts'
+import { count } from '../base/readable.ts'
 import { readCaptions } from '../data/coco.ts'
 import { readDrawings } from '../evaluate/drawings.ts'
 import { oneShot, type Accuracy, type OneShotReport } from '../evaluate/one-shot.ts'
-import { count, table } from './format.ts'
 import { MODEL_OPTION, openModel } from './model.ts'
+import { writeOutput } from './output.ts'
 import { Progress } from './progress.ts'
+import { table } from './table.ts'
 import { numberOption, option, requiredOption, UsageError, type Options } from './usage.ts'
 
 const WAYS = '5,20'
@@ -44,7 +45,7 @@ export function addOneShot(cli: CAC): void {
       const asked = await readDrawings(model, sets[1], progress)
       const reports = ways.map((n) => oneShot(lessons, asked, { ways: n, episodes, seed }))
       console.log(oneShotText(name, reports))
-      if (json !== undefined) writeFileSync(json, `${JSON.stringify(reports, null, 2)}\n`)
+      if (json !== undefined) writeOutput(json, `${JSON.stringify(reports, null, 2)}\n`)
     })
 }
 

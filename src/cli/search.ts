@@ -3,7 +3,7 @@ import type { CAC } from 'cac'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { errorText, message } from '../base/errors.ts'
-import { table } from './format.ts'
+import { table } from './table.ts'
 import { embedPictures, MODEL_OPTION, openModel, scores, top } from './model.ts'
 import { requiredOption, type Options } from './usage.ts'
 
@@ -21,9 +21,9 @@ export function addSearch(cli: CAC): void {
     .action(async (text: string, options: Options) => {
       const paths = listPictures(requiredOption(options, 'images'))
       const model = await openModel(options)
-      const { readable, features } = await embedPictures(model, paths)
+      const { readable, image } = await embedPictures(model, paths)
       const { data } = await model.embedText(text)
-      const cosines = scores(data, features)
+      const cosines = scores(data, image)
       console.log(
         table(
           top(cosines, SHOWN).map((i) => [cosines[i].toFixed(3), paths[readable[i]]]),

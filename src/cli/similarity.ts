@@ -1,6 +1,6 @@
 /** `bitgen similarity IMAGE TEXT...`: the cosine of one picture with each text, in the order given. */
 import type { CAC } from 'cac'
-import { table } from './format.ts'
+import { table } from './table.ts'
 import { MODEL_OPTION, openModel } from './model.ts'
 import type { Options } from './usage.ts'
 

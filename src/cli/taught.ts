@@ -1,6 +1,6 @@
 /** `bitgen taught`: ids and labels of what was taught, oldest first. */
 import type { CAC } from 'cac'
-import { table } from './format.ts'
+import { table } from './table.ts'
 import { MEMORY_OPTION, openMemory, stock } from './memory.ts'
 import { MODEL_OPTION } from './model.ts'
 import type { Options } from './usage.ts'

@@ -7,6 +7,7 @@ import type { CAC } from 'cac'
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { message } from '../base/errors.ts'
+import { count, duration } from '../base/readable.ts'
 import { readTrainConfig, trainRun, type RunOptions, type RunResult, type TrainConfig } from '../index.ts'
 import { readCheckpoint } from '../io/checkpoint.ts'
 import { readModelFile } from '../io/model-file.ts'
@@ -17,7 +18,6 @@ import { cores } from '../runtime/thread-count.ts'
 import { runPaths, type RunEvents } from '../train/run.ts'
 import type { Scores } from '../train/scores.ts'
 import type { ValidationReport } from '../train/trainer.ts'
-import { count, duration } from './format.ts'
 import { Progress } from './progress.ts'
 import { errorAt, numberOption, option, requiredOption, UsageError, type Options } from './usage.ts'
 
@@ -188,7 +188,7 @@ function scoresLine(scores: Scores): string {
 function summary({ output, steps }: TrainConfig, { progress, reason }: RunResult): string {
   const { step, best, skipped } = progress
   const paths = runPaths(output)
-  if (reason === 'stopped' && step === 0) return 'stopped before a step; the same command goes on'
+  if (reason === 'stopped' && step === 0) return 'stopped before it began; the same command goes on'
   return [
     `${reason} at step ${count(step)} of ${count(steps)}${reason === 'stopped' ? '; the same command goes on' : ''}`,
     ...(skipped > 0 ? [`${skipped} steps were skipped: their gradients were not finite`] : []),

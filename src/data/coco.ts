@@ -6,6 +6,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
 import { errorText, message, show } from '../base/errors.ts'
+import { isRecord } from '../io/json.ts'
 
 export interface CaptionedImage {
   id: string | number
@@ -67,7 +68,7 @@ function readObject(path: string, fail: Fail): Json {
   } catch (error) {
     fail(`must be a readable JSON file: ${errorText(error)}`)
   }
-  if (!isObject(root)) fail('must hold a JSON object', root)
+  if (!isRecord(root)) fail('must hold a JSON object', root)
   return root
 }
 
@@ -127,13 +128,9 @@ function captioned(entry: Json, id: string | number, path: string, label: string
 }
 
 function objects(list: unknown[], label: string, fail: Fail): Json[] {
-  const bad = list.findIndex((entry) => !isObject(entry))
+  const bad = list.findIndex((entry) => !isRecord(entry))
   if (bad >= 0) fail(`${label}[${bad}] must be an object`, list[bad])
   return list as Json[]
-}
-
-function isObject(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function isStrings(value: unknown): value is string[] {

@@ -32,18 +32,15 @@ export interface PixelBaseline {
 export async function pixelBaseline(
   queries: readonly KnownPicture[],
   known: readonly KnownPicture[],
-  signal?: AbortSignal,
 ): Promise<PixelBaseline> {
   const byConcept = new Map<string | number, Float32Array[]>()
   for (const { path, concept } of known) {
-    signal?.throwIfAborted()
     const drawings = byConcept.get(concept) ?? []
     drawings.push(thumbnail(await decodeImage(path)))
     byConcept.set(concept, drawings)
   }
   const thumbnails: Float32Array[] = []
   for (const { path } of queries) {
-    signal?.throwIfAborted()
     thumbnails.push(thumbnail(await decodeImage(path)))
   }
   const concepts = [...new Set(queries.map((query) => query.concept))]

@@ -89,12 +89,6 @@ export function sharedConcepts(taught: readonly Drawing[], queries: readonly Dra
   return [...concepts.values()].filter((concept) => concept.taught.length > 0)
 }
 
-/** `k` of the items, no one twice. */
-export function drawSome<T>(items: readonly T[], k: number, stream: Stream): T[] {
-  const left = items.slice()
-  return Array.from({ length: k }, () => left.splice(stream.below(left.length), 1)[0])
-}
-
 export function drawOne<T>(items: readonly T[], stream: Stream): T {
   return items[stream.below(items.length)]
 }

@@ -4,19 +4,26 @@
  */
 import { errorText, message } from '../base/errors.ts'
 import { decodeImage } from '../image/decode.ts'
+import type { Pixels } from '../image/pixels.ts'
 import type { Progress } from './progress.ts'
 import type { Subject } from './subject.ts'
 
 /** Pictures that are decoded at a time, and texts that are encoded between two looks at the progress. */
 const [PICTURES, TEXTS] = [8, 512]
 
+/** What makes unit vectors [pictures,C] of some pictures. */
+export interface PictureEncoder {
+  manifest: { channels: number }
+  imageFeatures(pictures: readonly Pixels[]): Float32Array | Promise<Float32Array>
+}
+
 /** Unit vectors [readable,C], and the indices of the pictures that could be read. Throws where none can. */
 export async function pictureFeatures(
-  subject: Subject,
+  encoder: PictureEncoder,
   paths: readonly string[],
   progress: Progress,
 ): Promise<{ readable: number[]; image: Float32Array }> {
-  const { channels } = subject.manifest
+  const { channels } = encoder.manifest
   const image = new Float32Array(paths.length * channels)
   const readable: number[] = []
   const stage = progress('pictures', paths.length)
@@ -31,7 +38,7 @@ export async function pictureFeatures(
       readable.push(from + i)
       return [result.value]
     })
-    image.set(subject.imageFeatures(pictures), at)
+    image.set(await encoder.imageFeatures(pictures), at)
     stage.update(Math.min(from + PICTURES, paths.length))
   }
   stage.stop()

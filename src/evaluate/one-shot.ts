@@ -5,9 +5,9 @@
  * know. Protocol: Vinyals et al. 2016 (arXiv 1606.04080), with one query a concept.
  */
 import { requireThat } from '../base/errors.ts'
-import { Stream, USE } from '../base/rng.ts'
+import { drawSome, Stream, USE } from '../base/rng.ts'
 import { similarity } from '../data/thumbnail.ts'
-import { drawOne, drawSome, sharedConcepts, similarities, type Drawing, type SharedConcept } from './drawings.ts'
+import { drawOne, sharedConcepts, similarities, type Drawing, type SharedConcept } from './drawings.ts'
 
 export interface OneShotOptions {
   /** Concepts of an episode. */

@@ -4,11 +4,10 @@
  * pictures like those that it was measured on; where they are more alike, or less, so is the share.
  */
 import { requireThat } from '../base/errors.ts'
-import { Stream, USE } from '../base/rng.ts'
+import { drawSome, Stream, USE } from '../base/rng.ts'
 import type { Scope } from '../io/model-file.ts'
 import {
   drawOne,
-  drawSome,
   readDrawings,
   sharedConcepts,
   similarities,

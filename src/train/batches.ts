@@ -4,7 +4,7 @@
  * pictures of each concept (SupCon, arXiv 2004.11362).
  */
 import { requireThat } from '../base/errors.ts'
-import { shuffle, Stream, USE } from '../base/rng.ts'
+import { drawSome, shuffle, Stream, USE } from '../base/rng.ts'
 
 /** What the sampler needs to know of an image. */
 export interface Sample {
@@ -109,7 +109,7 @@ export class Batches {
     const { captionWithKeywords, keywordsAlone } = this.options
     const kind = stream.next()
     if (kind >= captionWithKeywords + keywordsAlone) return caption
-    const some = chosen(keywords, 1 + stream.below(3), stream)
+    const some = drawSome(keywords, 1 + stream.below(3), stream)
     return (kind < captionWithKeywords ? [caption, ...some] : some).join(' ')
   }
 }
@@ -120,10 +120,4 @@ function twoOf(group: readonly number[], stream: Stream): [number, number] {
   if (group.length === 1) return [group[0], group[0]]
   const second = stream.below(group.length - 1)
   return [group[first], group[second < first ? second : second + 1]]
-}
-
-/** Up to `count` different members, in random order. */
-function chosen<T>(from: readonly T[], count: number, stream: Stream): T[] {
-  const left = [...from]
-  return Array.from({ length: Math.min(count, left.length) }, () => left.splice(stream.below(left.length), 1)[0])
 }

@@ -8,7 +8,7 @@ import * as v from 'valibot'
 import { attempt, errorText, message, requireThat } from '../base/errors.ts'
 import { modelConfig, PRESETS, type ModelConfig, type PresetName } from '../model/config.ts'
 import type { LossWeights } from '../model/objective.ts'
-import { SCHEDULES, type ScheduleName } from './schedule.ts'
+import { namedSchedule, SCHEDULES, type ScheduleName } from './schedule.ts'
 
 const whole = (least: number) => v.pipe(v.number(), v.integer(), v.minValue(least))
 const share = v.pipe(v.number(), v.minValue(0), v.maxValue(1))
@@ -117,7 +117,7 @@ export interface TrainConfig {
   /** Steps from evaluation to evaluation; `epoch`: each picture, or concept, seen about once. */
   evaluateEvery: number | 'epoch'
   checkpointEvery: number
-  /** Evaluations without a better validation recall before training stops; 0: never. */
+  /** Evaluations without a better validation recall before training stops, from the end of warmup on; 0: never. */
   patience: number
 }
 
@@ -208,7 +208,7 @@ export function trainConfig(input: unknown, folder: string, where = 'config'): T
   const at = (path: string) => resolve(folder, path)
   const ifGiven = (path: string | undefined) => (path === undefined ? undefined : at(path))
   return {
-    ...SCHEDULES[rest.schedule],
+    ...namedSchedule(rest.schedule, rest.steps),
     ...rest,
     towerWeights: ifGiven(towerWeights),
     model: modelOf(where, model),

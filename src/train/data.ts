@@ -11,7 +11,7 @@ import { Quarantine } from '../data/quarantine.ts'
 import { Executor } from '../runtime/execute.ts'
 import type { Kernels } from '../runtime/kernels.ts'
 import { encodeBatch, encodeText } from '../text/tokenizer.ts'
-import { VocabularyMap, type TokenBatch } from '../text/vocabulary.ts'
+import { VOCABULARY, VocabularyMap, type TokenBatch } from '../text/vocabulary.ts'
 import type { Sample } from './batches.ts'
 import type { TrainConfig } from './config.ts'
 import { loadPictures, type PictureSet } from './pictures.ts'
@@ -64,6 +64,9 @@ export async function loadTrainData(
   const texts = images.flatMap(({ captions, keywords }) => [...captions, ...keywords])
   const seen = new VocabularyMap(texts.flatMap((text) => encodeText(text, tokenizer)))
   const restricted = config.vocabulary === 'seen'
+  // Kernels do not check ids, and those of GPT-2 lead into the table as they are.
+  const hasRows = restricted || model.vocabulary === VOCABULARY
+  requireThat(hasRows, 'config: model.vocabulary', `must be ${VOCABULARY} where vocabulary is full`, model.vocabulary)
 
   // Memory of the kernels is free until the training plans are laid out: pictures are copied out of it.
   const workshop = new Executor(kernels, [])

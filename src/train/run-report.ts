@@ -5,6 +5,7 @@
  */
 import sharp from 'sharp'
 import { dot } from '../base/linear.ts'
+import { count, duration, threadsText } from '../base/readable.ts'
 import { pixelBaseline } from '../evaluate/baseline.ts'
 import { evaluateRetrieval, type RetrievalFeatures } from '../evaluate/retrieval.ts'
 import { stemLinear, towerLinear } from '../model/config.ts'
@@ -48,25 +49,18 @@ function about(trainer: Trainer, { step, skipped }: RunState, seconds: number): 
   const seen = step * batch * accumulate
   const stem = model.vision.stem.length > 0 ? `, ${stemLinear(model)} in its convolutions` : ''
   const { manifest, team } = trainer.executor.kernels
-  const threads = team ? `${team.threads} threads` : 'one thread'
-  const number = (value: number) => value.toLocaleString('en')
+  const threads = threadsText(team?.threads ?? 1)
   return [
-    `Trained on ${number(data.samples.length)} pictures of ${number(concepts)} concepts, asked for ` +
-      `${number(data.validation.images.length)} pictures that it was never trained on.`,
-    `${number(trainer.size)} parameters, pictures of ${model.image} x ${model.image} pixels, ` +
+    `Trained on ${count(data.samples.length)} pictures of ${count(concepts)} concepts, asked for ` +
+      `${count(data.validation.images.length)} pictures that it was never trained on.`,
+    `${count(trainer.size)} parameters, pictures of ${model.image} x ${model.image} pixels, ` +
       `weights of linear layers ${model.ternary ? 'ternary' : 'f32'} in text and fusion, ${towerLinear(model)} in ` +
       `the vision tower${stem}.`,
-    `${number(step)} of ${number(steps)} steps of ${number(batch * accumulate)} pictures, ${number(seen)} in all, in ` +
+    `${count(step)} of ${count(steps)} steps of ${count(batch * accumulate)} pictures, ${count(seen)} in all, in ` +
       `${duration(seconds)} on ${threads}; seed ${config.seed}, kernels ${manifest.isa}.`,
     ...(shufflePairs ? ['This is the control: pictures come with the captions of other pictures.'] : []),
-    ...(skipped > 0 ? [`${number(skipped)} steps were skipped, because their gradient was not finite.`] : []),
+    ...(skipped > 0 ? [`${count(skipped)} steps were skipped, because their gradient was not finite.`] : []),
   ]
-}
-
-function duration(seconds: number): string {
-  if (seconds < 120) return `${Math.round(seconds)} s`
-  const minutes = Math.round(seconds / 60)
-  return minutes < 120 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`
 }
 
 /** Means of neighbouring steps where there are more than a curve can show. */
@@ -85,8 +79,8 @@ function figures(features: RetrievalFeatures, { step, best }: RunState, rows: re
   const isBest = (row: MetricsRow): row is EvaluationRow => row.kind === 'evaluation' && row.step === best?.step
   const bestRow = best?.step === step ? undefined : rows.find(isBest)
   return [
-    { name: `after ${step.toLocaleString('en')} steps`, images, captions, t2i, i2t, model: true },
-    ...(bestRow ? [{ ...bestRow, name: `best, after ${bestRow.step.toLocaleString('en')} steps` }] : []),
+    { name: `after ${count(step)} steps`, images, captions, t2i, i2t, model: true },
+    ...(bestRow ? [{ ...bestRow, name: `best, after ${count(bestRow.step)} steps` }] : []),
     { name: 'chance', images, captions, t2i: chance.t2i, i2t: chance.i2t },
   ]
 }

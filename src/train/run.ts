@@ -3,10 +3,11 @@
  * any moment; started again it goes on from the newest checkpoint that verifies and ends in the same bytes.
  */
 import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { attempt, errorText, message, show } from '../base/errors.ts'
+import { count } from '../base/readable.ts'
 import { loadNewest, saveCheckpoint, type Checkpoint, type FileSystem } from '../io/checkpoint.ts'
 import { withLock } from '../io/lock.ts'
 import { KEPT, type ModelFile } from '../io/model-file.ts'
@@ -203,7 +204,9 @@ class Run {
     const { step, meanRecall } = report
     const better = this.progress.best === null || meanRecall > this.progress.best.meanRecall
     if (better) this.progress.best = { step, meanRecall }
-    this.progress.evaluationsSinceBest = better ? 0 : this.progress.evaluationsSinceBest + 1
+    const { warmup, joinAt, steps } = this.trainer.config
+    const counts = !better && step > Math.max(warmup, joinAt * steps)
+    this.progress.evaluationsSinceBest = counts ? this.progress.evaluationsSinceBest + 1 : 0
     return better
   }
 
@@ -258,17 +261,17 @@ class Run {
 /** One line on what the run takes, all of it reserved before the first step. */
 function sizeOf({ executor, size, stepsPerEpoch }: Trainer): string {
   const { total, state, arena } = executor.memoryUse
-  const megabytes = (bytes: number) => `${Math.ceil(bytes / 1e6).toLocaleString('en')} MB`
+  const megabytes = (bytes: number) => `${count(Math.ceil(bytes / 1e6))} MB`
   return (
-    `${size.toLocaleString('en')} parameters; memory ${megabytes(total)}: parameters, moments and queue ` +
+    `${count(size)} parameters; memory ${megabytes(total)}: parameters, moments and queue ` +
     `${megabytes(state)}, batches and what gradients need of them ${megabytes(arena)}; ${stepsPerEpoch} steps an epoch`
   )
 }
 
 /** What must be equal for a run to go on: everything but where files lie. */
 function comparable({ config, data }: Trainer): unknown {
-  const { output: _output, ...rest } = config
-  return { ...rest, data: data.sha256 }
+  const { output: _output, towerWeights, ...rest } = config
+  return { ...rest, ...(towerWeights && { towerWeights: basename(towerWeights) }), data: data.sha256 }
 }
 
 function changedKeys(before: string, now: string): string {

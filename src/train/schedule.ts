@@ -28,6 +28,12 @@ export const SCHEDULES = {
 
 export type ScheduleName = keyof typeof SCHEDULES
 
+/** What a named schedule says of a run of so many steps: a short one warms up for a tenth of them. */
+export function namedSchedule(name: ScheduleName, steps: number): ScheduleShape {
+  const schedule = SCHEDULES[name]
+  return { ...schedule, warmup: Math.min(schedule.warmup, Math.ceil(steps / 10)) }
+}
+
 /** Learning rate of a step; steps count from 1. */
 export function learningRate(s: Schedule, step: number): number {
   if (step <= s.warmup) return (s.rate * step) / s.warmup

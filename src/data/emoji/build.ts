@@ -6,9 +6,8 @@
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setImmediate } from 'node:timers/promises'
 import sharp from 'sharp'
-import { errorText, message } from '../../base/errors.ts'
+import { attempt, errorText, message } from '../../base/errors.ts'
 import { decodeImage } from '../../image/decode.ts'
 import { replaceFile } from '../../io/replace-file.ts'
 import { similarity, thumbnail } from '../thumbnail.ts'
@@ -24,7 +23,6 @@ export interface BuildOptions {
   /** Folder of the corpus; made where missing. */
   out: string
   onProgress?(progress: { stage: string; done: number; total: number }): void
-  signal?: AbortSignal
 }
 
 export interface BuildResult {
@@ -52,11 +50,11 @@ interface Picture {
   svg: string
 }
 
-/** Builds the corpus in `out`. Throws an Error naming the file or package at fault; an abort throws signal.reason. */
+/** Builds the corpus in `out`. Throws an Error naming the file or package at fault. */
 export async function buildEmoji(options: BuildOptions): Promise<BuildResult> {
-  const { out, onProgress, signal } = options
+  const { out, onProgress } = options
   onProgress?.({ stage: 'install sources', done: 0, total: 1 })
-  const modules = await installSources(join(out, 'sources'), signal)
+  const modules = await installSources(join(out, 'sources'))
   startAfresh(out)
   const pictures = listPictures(modules)
   for (const artist of ARTISTS) mkdirSync(join(out, 'images', artist.id), { recursive: true })
@@ -64,15 +62,14 @@ export async function buildEmoji(options: BuildOptions): Promise<BuildResult> {
   const thumbnails = new Map<Picture, Float32Array>()
   const digests = new Map<Picture, string>()
   for (const [i, picture] of pictures.entries()) {
-    signal?.throwIfAborted()
     const path = join(out, 'images', picture.file)
-    if (!existsSync(path)) await draw(picture, path)
+    if (!existsSync(path)) put(path, await draw(picture))
     const png = readFileSync(path)
     digests.set(picture, sha256(png))
     thumbnails.set(picture, thumbnail(await decodeImage(png, { name: path })))
     onProgress?.({ stage: 'draw', done: i + 1, total: pictures.length })
   }
-  const dropped = await nearDuplicates(pictures, thumbnails, options)
+  const dropped = nearDuplicates(pictures, thumbnails, options)
   const kept = pictures.filter((picture) => !dropped.has(picture))
   const captions = writeAnnotations(out, kept)
   const counts = Object.fromEntries(SPLITS.map((split) => [split, kept.filter((p) => p.split === split).length]))
@@ -109,41 +106,47 @@ function listPictures(modules: string): Picture[] {
   )
 }
 
-async function draw(picture: Picture, path: string): Promise<void> {
+async function draw(picture: Picture): Promise<Buffer> {
   try {
     // Drawn at about the final size at once: librsvg scales by density, 72 a pixel of the file's own box.
     const { width = SIDE, height = SIDE } = await sharp(Buffer.from(picture.svg)).metadata()
     const density = Math.max(1, (72 * SIDE) / Math.max(width, height))
-    const png = await sharp(Buffer.from(picture.svg), { density })
+    return await sharp(Buffer.from(picture.svg), { density })
       .resize(SIDE, SIDE, { fit: 'contain', background: '#ffffff00' })
       .flatten({ background: '#ffffff' })
       .png({ compressionLevel: 9 })
       .toBuffer()
-    // Of this process alone: another may build the same corpus.
-    const part = `${path}.${process.pid}.part`
-    writeFileSync(part, png)
-    renameSync(part, path)
   } catch (error) {
     throw new Error(message('emoji', `${picture.file} must be drawable: ${errorText(error)}`))
   }
 }
 
+/** Puts a picture there whole or not at all. Its part is of this process alone: another may build the same corpus. */
+function put(path: string, png: Buffer): void {
+  const part = `${path}.${process.pid}.part`
+  try {
+    attempt(path, 'must be writable', () => {
+      writeFileSync(part, png)
+      renameSync(part, path)
+    })
+  } finally {
+    rmSync(part, { force: true })
+  }
+}
+
 /** Training pictures whose thumbnail nearly equals that of any held-out picture. */
-async function nearDuplicates(
+function nearDuplicates(
   pictures: readonly Picture[],
   thumbnails: Map<Picture, Float32Array>,
-  { onProgress, signal }: BuildOptions,
-): Promise<Set<Picture>> {
+  { onProgress }: BuildOptions,
+): Set<Picture> {
   const heldOut = pictures.filter((picture) => picture.split !== 'train').map((picture) => thumbnails.get(picture)!)
   const training = pictures.filter((picture) => picture.split === 'train')
   const same = new Set<Picture>()
   for (const [i, picture] of training.entries()) {
-    signal?.throwIfAborted()
     const own = thumbnails.get(picture)!
     if (heldOut.some((other) => similarity(own, other) > SAME)) same.add(picture)
     onProgress?.({ stage: 'compare', done: i + 1, total: training.length })
-    // Lets timers and signals in: the comparison takes half a minute.
-    await setImmediate()
   }
   return same
 }

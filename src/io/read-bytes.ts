@@ -1,0 +1,28 @@
+/** Bytes from files too (Node). */
+import { readFile, stat } from 'node:fs/promises'
+import { errorText, message, requireThat } from '../base/errors.ts'
+import { fetchBytes, type FetchOptions, type Source } from './fetch.ts'
+
+/** Strings that do not begin with a scheme, and file addresses. */
+function isPath(source: unknown): source is string | URL {
+  if (source instanceof URL) return source.protocol === 'file:'
+  return typeof source === 'string' && !/^(https?|data|blob):/.test(source)
+}
+
+/** The bytes of a path, or of what fetchBytes takes. */
+export async function readBytes(source: Source, maxBytes: number, options: FetchOptions = {}): Promise<Uint8Array> {
+  if (!isPath(source)) return fetchBytes(source, maxBytes, options)
+  const { signal, onProgress } = options
+  signal?.throwIfAborted()
+  const path = typeof source === 'string' && source.startsWith('file:') ? new URL(source) : source
+  try {
+    const { size } = await stat(path)
+    requireThat(size <= maxBytes, String(source), `must have at most ${maxBytes} bytes`, size)
+    const bytes = await readFile(path, { signal })
+    onProgress?.(bytes.length, bytes.length)
+    return bytes
+  } catch (error) {
+    if (signal?.aborted || error instanceof RangeError) throw error
+    throw new Error(message(String(source), 'must be a readable file', errorText(error)), { cause: error })
+  }
+}
