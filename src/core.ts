@@ -4,7 +4,7 @@
  */
 import type { Isa } from './abi.ts'
 import type { Pixels } from './image/pixels.ts'
-import { fetchBytes, type FetchOptions, type ModelSource } from './io/fetch.ts'
+import { arrival, fetchBytes, type FetchOptions, type ModelSource } from './io/fetch.ts'
 import { KERNELS } from './kernels.ts'
 import { loadAhead } from './runtime/load.ts'
 import { Model } from './runtime/model.ts'
@@ -45,8 +45,9 @@ export class BitGen extends Model<Pixels, ArrayLike<number>, number> {
    */
   static async load(source: ModelSource, options: LoadOptions = {}): Promise<BitGen> {
     const { target, threads, maxMemory = MAX_MEMORY } = options
+    const arriving = arrival(source, options.signal)
     const sources = loadAhead(KERNELS, target)
-    const bytes = await fetchBytes(await source, maxMemory, options)
+    const bytes = await fetchBytes(await arriving, maxMemory, options)
     return new BitGen(await Session.open(bytes, { sources, target, threads, maxMemory }))
   }
 

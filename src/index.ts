@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { MAX_MEMORY, type LoadOptions } from './core.ts'
 import { decodeImage } from './image/decode.ts'
 import type { Pixels } from './image/pixels.ts'
-import type { ModelSource } from './io/fetch.ts'
+import { arrival, type ModelSource } from './io/fetch.ts'
 import { readBytes } from './io/read-bytes.ts'
 import { KERNELS } from './kernels.ts'
 import { loadAhead } from './runtime/load.ts'
@@ -60,8 +60,9 @@ export class BitGen extends Model<ImageInput, string, string> {
    */
   static async load(source: ModelSource = DEFAULT_MODEL, options: LoadOptions = {}): Promise<BitGen> {
     const { target, threads, maxMemory = MAX_MEMORY } = options
+    const arriving = arrival(source, options.signal)
     const sources = loadAhead(KERNELS, target)
-    const bytes = await readBytes(await source, maxMemory, options)
+    const bytes = await readBytes(await arriving, maxMemory, options)
     return new BitGen(await Session.open(bytes, { sources, target, threads, maxMemory }))
   }
 

@@ -86,6 +86,12 @@ test('an abort ends a load, also of a server that has fallen silent', async () =
   const controller = new AbortController()
   const options = { signal: controller.signal, onProgress: () => controller.abort(new Error('enough')) }
   assert.match(await thrown(() => Core.load(new Response(body), options)), 'enough')
+  const never = new Promise<Response>(() => undefined)
+  const late = new AbortController()
+  const load = thrown(() => Core.load(never, { signal: late.signal }))
+  late.abort(new Error('too late'))
+  assert.match(await load, 'too late')
+  assert.match(await thrown(() => Core.load(never, { signal: late.signal })), 'too late')
 })
 
 test('the card: states of the text, both vectors on request', async () => {

@@ -61,6 +61,30 @@ export async function fetchBytes(source: Source, maxBytes: number, options: Fetc
   return joined(parts, loaded)
 }
 
+/**
+ * A source when it is there; rejects with the reason of `signal` where that comes first. Nobody needs to be waiting
+ * when it fails.
+ */
+export function arrival(source: ModelSource, signal?: AbortSignal): Promise<Source> {
+  const arriving = source instanceof Promise ? untilAbort(source, signal) : Promise.resolve(source)
+  arriving.catch(() => undefined)
+  return arriving
+}
+
+async function untilAbort<T>(awaited: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  let stop = () => {}
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(signal?.reason as Error)
+    if (signal?.aborted) stop()
+    else signal?.addEventListener('abort', stop)
+  })
+  try {
+    return await Promise.race([awaited, aborted])
+  } finally {
+    signal?.removeEventListener('abort', stop)
+  }
+}
+
 async function ask(address: string | URL, signal?: AbortSignal): Promise<Response> {
   try {
     return await fetch(address, { signal })
