@@ -3,7 +3,7 @@
  * build/checksum.js. Skips the work where the sources are unchanged. The only file of codegen that writes.
  */
 import { createHash } from 'node:crypto'
-import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import type { Isa, KnownAnswer, Manifest } from '../src/abi.ts'
@@ -89,6 +89,8 @@ try {
 }
 if (built === digest) console.log('kernels: up to date')
 else {
+  // A build that fails half way does not pass for the one before it.
+  rmSync(stamp, { force: true })
   let answers: KnownAnswer[] | undefined
   for (const { isa } of TARGETS) answers = await build(isa, answers)
   await buildChecksum()

@@ -273,4 +273,11 @@ test('ids and labels that no header can hold are refused when they are saved', (
   assert.throws(() => memory.save(), /the header must have at most 1048576 bytes/)
 })
 
+test('ids are generated behind every number that was given, however large', () => {
+  const memory = new EpisodicMemory(OPTIONS)
+  const generated = () => memory.write({ ...entryOf(0), id: undefined }).id
+  memory.write({ ...entryOf(1), id: '999999999' })
+  assert.equal([generated(), generated()], ['1000000000', '1000000001'])
+})
+
 test.run()

@@ -56,7 +56,7 @@ export interface Lowering {
 export interface CaseInput {
   shape: number[]
   dtype?: DType
-  /** normal(0,1); unit: rows of unit norm; lengths: 1..max; ids: 0..max-1; values: as given. Default normal. */
+  /** normal(0,1); positive: above 0; lengths: 1..max; ids: 0..max-1; codes: of weights; values: as given. Default normal. */
   kind?: 'normal' | 'positive' | 'lengths' | 'ids' | 'codes' | 'values'
   max?: number
   values?: number[]

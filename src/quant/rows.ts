@@ -1,7 +1,7 @@
 /**
  * Matrices as int8 codes with one f32 scale a row (model.md section 2: embeddings and other f32 matrices of an exported
  * model; section 3: `int8` towers). Same arithmetic as the kernel round_rows, so codes * scale are the numbers that the
- * int8 tower was trained with. Runs once, at export.
+ * int8 tower was trained with. Coded at export, decoded at load.
  */
 import { requireThat } from '../base/errors.ts'
 import { roundEven } from '../base/math.ts'

@@ -101,7 +101,8 @@ export class EpisodicMemory {
     this.ledger.set(id, { id, label, z, image, text })
     this.add(z, 1)
     // A number that was given is not generated later on.
-    if (/^[1-9]\d{0,8}$/.test(id)) this.next = Math.max(this.next, Number(id) + 1)
+    if (entry.id === undefined) this.next++
+    else if (/^[1-9]\d{0,8}$/.test(id)) this.next = Math.max(this.next, Number(id) + 1)
     return oldest === undefined ? { id } : { id, evicted: oldest }
   }
 

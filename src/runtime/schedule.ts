@@ -6,7 +6,7 @@
 import type { Arg, KernelEntry, Plan } from '../abi.ts'
 import { BUFFER_ALIGN, roundUp } from '../abi.ts'
 
-/** In the place of a call: wait for all threads. Also in the text of the workers (threads.ts). */
+/** In the place of a call: wait for all threads. Also in the text of the workers (worker.ts). */
 export const BARRIER = -1
 
 /** What a thread does: indices of calls of the plan, and BARRIER between them. */

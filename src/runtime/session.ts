@@ -129,10 +129,16 @@ export class Session {
     const families = new Set([...PREPROCESSING, ...plans.flatMap(({ calls }) => calls.map(({ k }) => k))])
     const { threads = threadsFor(plans) } = options
     const kernels = await loadKernels({ ...options, families, threads })
-    for (const plan of plans) verify(plan, kernels.manifest)
-    const executor = new Executor(kernels, plans)
-    layOutWeights(file, executor)
-    return new Session(executor, vocabulary, file.prior, { manifest: file.manifest, fileBytes: bytes.length })
+    try {
+      for (const plan of plans) verify(plan, kernels.manifest)
+      const executor = new Executor(kernels, plans)
+      layOutWeights(file, executor)
+      return new Session(executor, vocabulary, file.prior, { manifest: file.manifest, fileBytes: bytes.length })
+    } catch (error) {
+      // Threads keep the memory of a model until it leaves them.
+      kernels.team?.leave()
+      throw error
+    }
   }
 
   /** Images that run at once; more are run in parts. */
