@@ -1,6 +1,6 @@
 /**
  * `npm run gen`: writes build/<isa>/{kernels.wasm, manifest.json} for every instruction set, the same as scripts, and
- * build/checksum.js. Skips the work where the sources are unchanged. The only file of codegen that writes.
+ * build/checksum.js. Skips the work where the sources are unchanged.
  */
 import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'

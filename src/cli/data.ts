@@ -3,8 +3,8 @@ import type { CAC } from 'cac'
 import { resolve } from 'node:path'
 import { message } from '../base/errors.ts'
 import { buildEmoji } from '../data/emoji/build.ts'
-import { table } from './table.ts'
 import { Progress } from './progress.ts'
+import { table } from './table.ts'
 import { option, UsageError, type Options } from './usage.ts'
 
 export function addData(cli: CAC): void {

@@ -3,8 +3,8 @@
  * are read together: slower than `similarity`, and finer.
  */
 import type { CAC } from 'cac'
-import { table } from './table.ts'
 import { MODEL_OPTION, openModel } from './model.ts'
+import { table } from './table.ts'
 import type { Options } from './usage.ts'
 
 export function addMatch(cli: CAC): void {

@@ -3,8 +3,8 @@ import type { CAC } from 'cac'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { errorText, message } from '../base/errors.ts'
-import { table } from './table.ts'
 import { embedPictures, MODEL_OPTION, openModel, scores, top } from './model.ts'
+import { table } from './table.ts'
 import { requiredOption, type Options } from './usage.ts'
 
 /** Endings of the files that are looked at; case does not matter. */

@@ -7,8 +7,8 @@ import { ISAS } from '../abi.ts'
 import { errorText, message } from '../base/errors.ts'
 import { BitGen, DEFAULT_MODEL } from '../index.ts'
 import { KernelError } from '../runtime/load.ts'
-import { table } from './table.ts'
 import { MODEL_OPTION } from './model.ts'
+import { table } from './table.ts'
 import { errorAt, option, type Options } from './usage.ts'
 
 export function addSelftest(cli: CAC): void {

@@ -1,7 +1,7 @@
 /** `bitgen similarity IMAGE TEXT...`: the cosine of one picture with each text, in the order given. */
 import type { CAC } from 'cac'
-import { table } from './table.ts'
 import { MODEL_OPTION, openModel } from './model.ts'
+import { table } from './table.ts'
 import type { Options } from './usage.ts'
 
 export function addSimilarity(cli: CAC): void {

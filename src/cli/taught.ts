@@ -1,8 +1,8 @@
 /** `bitgen taught`: ids and labels of what was taught, oldest first. */
 import type { CAC } from 'cac'
-import { table } from './table.ts'
 import { MEMORY_OPTION, openMemory, stock } from './memory.ts'
 import { MODEL_OPTION } from './model.ts'
+import { table } from './table.ts'
 import type { Options } from './usage.ts'
 
 export function addTaught(cli: CAC): void {

@@ -3,7 +3,7 @@ import { readFile, stat } from 'node:fs/promises'
 import { errorText, message, requireThat } from '../base/errors.ts'
 import { fetchBytes, type FetchOptions, type Source } from './fetch.ts'
 
-/** Strings that do not begin with a scheme, and file addresses. */
+/** File addresses, and strings that begin with no scheme that fetchBytes is given. */
 function isPath(source: unknown): source is string | URL {
   if (source instanceof URL) return source.protocol === 'file:'
   return typeof source === 'string' && !/^(https?|data|blob):/.test(source)

@@ -5,9 +5,9 @@
  */
 import { readFileSync } from 'node:fs'
 import { requireThat } from '../../src/base/errors.ts'
+import { bytesText } from '../../src/base/readable.ts'
 import { DEFAULT_MODEL } from '../../src/index.ts'
 import { readModelFile } from '../../src/io/model-file.ts'
-import { bytesText } from '../../src/base/readable.ts'
 import { KERNELS } from '../../src/kernels.ts'
 import { narrow } from '../../src/plan/narrow.ts'
 import { layOut } from '../../src/runtime/layout.ts'
