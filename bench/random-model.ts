@@ -21,7 +21,7 @@ export const ROWS = 4836
 
 /** The bytes of the file; weights are drawn round their initial values, so that no block is the identity. */
 export async function randomModel(preset: PresetName): Promise<Uint8Array> {
-  const kept = new VocabularyMap(Array.from({ length: ROWS - 2 }, (_, id) => id))
+  const kept = VocabularyMap.of(Array.from({ length: ROWS - 2 }, (_, id) => id))
   const config = modelConfig(preset, { vocabulary: kept.size })
   const memory = new Builder('memory')
   memoryPrior(memory, config)

@@ -74,7 +74,7 @@ function syntheticData({ model, maxTokens, vocabulary }: TrainConfig): TrainData
     train: { images, pixels },
     samples: images.map(({ captions, keywords, concept }) => ({ captions, keywords, concept: concept as number })),
     validation: { images: images.slice(0, 1), pixels },
-    seen: new VocabularyMap([]),
+    seen: VocabularyMap.of([]),
     encode: (texts) => batchIds(texts.map((text) => [ends, ...text.split(' ').map(Number), ends])),
     vocabulary: vocabulary === 'seen' ? ROWS : model.vocabulary,
     source: null,

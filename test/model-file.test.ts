@@ -8,14 +8,13 @@ import type { Plan } from '../src/abi.ts'
 import { Stream, USE } from '../src/base/rng.ts'
 import { BitGen } from '../src/core.ts'
 import { KEPT, PRIOR, readModelFile, type ModelManifest } from '../src/io/model-file.ts'
-import { readPlans, writePlans } from '../src/io/plan-rows.ts'
+import { BUFFERS, CALLS, PLANS, readPlans, writePlans } from '../src/io/plan-tables.ts'
 import { readSafetensors, sealSafetensors, tensorOf, type Tensor } from '../src/io/safetensors.ts'
 import { microModel } from './support/micro-model.ts'
 
 const bytes = await microModel()
 const headerBytes = Number(new DataView(bytes.buffer).getBigUint64(0, true))
 const dataAt = 8 + headerBytes
-const PLANS = 'plans'
 
 /** The error of loading a file; throws where it loads. */
 async function refusal(file: Uint8Array): Promise<Error> {
@@ -38,32 +37,42 @@ interface Parts {
 /** The file with some parts changed and the checksum right. */
 function resealed(change: (parts: Parts) => void): Uint8Array {
   const { tensors, metadata } = readSafetensors(bytes, { strict: true })
-  const text = tensors.get(PLANS)!.data as Uint8Array
-  const parts: Parts = { manifest: JSON.parse(metadata.manifest), plans: readPlans(text), tensors, metadata: {} }
+  const plans = readPlans(tensors)
+  const before = JSON.stringify(plans)
+  const parts: Parts = { manifest: JSON.parse(metadata.manifest), plans, tensors, metadata: {} }
   change(parts)
-  if (tensors.get(PLANS)?.data === text) tensors.set(PLANS, tensorOf(writePlans(parts.plans)))
+  if (JSON.stringify(plans) !== before) for (const [name, tensor] of writePlans(plans)) tensors.set(name, tensor)
   return sealSafetensors(tensors, { kind: 'model', manifest: JSON.stringify(parts.manifest), ...parts.metadata })
 }
 
-/** Plans as they stand in the file, with other text. */
+/** The JSON of the plans as it stands in the file, with other text. */
 const textOfPlans = (parts: Parts, text: string) => {
   parts.tensors.set(PLANS, tensorOf(new TextEncoder().encode(text)))
 }
 
-/** Plans of which `encodeText` has other rows. */
-const textRows = (parts: Parts, change: (rows: Rows) => void) => {
-  const plans: Rows[] = JSON.parse(new TextDecoder().decode(writePlans(parts.plans)))
-  change(plans.find(({ name }) => name === 'encodeText')!)
-  textOfPlans(parts, JSON.stringify(plans))
+/** The JSON of the plans, in whatever form. */
+interface Tables {
+  names: unknown[]
+  shapes: unknown[]
+  constants: unknown[]
+  plans: { name: string; symbols: unknown; inputs: unknown; buffers: unknown; calls: unknown }[]
 }
 
-/** A plan of the file, in whatever rows. */
-interface Rows {
-  name: string
-  symbols: unknown
-  inputs: unknown
-  buffers: unknown[]
-  calls: unknown[]
+const changeTables = (parts: Parts, change: (tables: Tables) => void) => {
+  const tables = JSON.parse(new TextDecoder().decode(parts.tensors.get(PLANS)!.data as Uint8Array))
+  change(tables)
+  textOfPlans(parts, JSON.stringify(tables))
+}
+
+/** Of the last plan, whose rows end the tensors. */
+const changeHead = (parts: Parts, change: (head: Tables['plans'][number]) => void) => {
+  changeTables(parts, ({ plans }) => change(plans.at(-1)!))
+}
+
+/** One number of the rows of buffers or calls. */
+const setRow = ({ tensors }: Parts, name: string, at: number, value: number) => {
+  const { shape, data } = tensors.get(name)!
+  tensors.set(name, tensorOf(Uint32Array.from(data as Uint32Array).fill(value, at, at + 1), shape))
 }
 
 test('the file as it is written opens, sealed anew too', () => {
@@ -123,32 +132,54 @@ const HOSTILE: [title: string, change: (parts: Parts) => void, error: RegExp][] 
     /plans: must be JSON in UTF-8/,
   ],
   ['plans that are no JSON', (p) => textOfPlans(p, '['), /plans: must be JSON in UTF-8/],
-  ['plans of another kind', (p) => textOfPlans(p, '{}'), /plans: must be a list/],
-  ['no plan', (p) => (p.plans = []), /plan encodeImage: must be there/],
-  ['null for a plan', (p) => textOfPlans(p, '[null]'), /every plan must have a name, got null/],
+  ['plans of another kind', (p) => textOfPlans(p, '{}'), /plans: must have tables/],
+  ['no plan', (p) => p.plans.splice(0), /plan encodeImage: must be there/],
+  [
+    'null for a plan',
+    (p) => changeTables(p, ({ plans }) => (plans[0] = other(null))),
+    /every plan must have a name, got null/,
+  ],
   ['a plan twice', (p) => p.plans.push(planOf(p, 'encodeText')), /must have every plan once/],
-  ['symbols', (p) => textRows(p, (rows) => (rows.symbols = null)), /symbols must have whole numbers above 0/],
-  ['inputs', (p) => textRows(p, (rows) => (rows.inputs = [1])), /must name its inputs and outputs/],
+  ['symbols', (p) => changeHead(p, (head) => (head.symbols = null)), /symbols must have whole numbers above 0/],
+  ['inputs', (p) => changeHead(p, (head) => (head.inputs = [1])), /must name its inputs and outputs/],
   ['huge batch', (p) => (planOf(p, 'encodeText').symbols.B = 2 ** 40), /must have \d+ bytes/],
-  ['no buffers', (p) => textRows(p, (rows) => (rows.buffers = other(1))), /buffers of the known kinds/],
-  ['null for a buffer', (p) => textRows(p, ({ buffers }) => buffers.push(null)), /buffers of the known kinds/],
-  ['segment', (p) => (bufferOf(p, 'ids').segment = other('code')), /buffers of the known kinds/],
-  ['dtype', (p) => (bufferOf(p, 'ids').dtype = other('f16')), /buffers of the known kinds/],
-  ['shape', (p) => (bufferOf(p, 'ids').shape = other('B')), /buffers of the known kinds/],
-  ['negative size', (p) => (bufferOf(p, 'ids').bytes = -4), /buffers of the known kinds/],
+  ['no plans', (p) => changeTables(p, (tables) => (tables.plans = other(1))), /must have tables/],
+  ['a name that is none', (p) => changeTables(p, ({ names }) => names.push(1)), /must have tables/],
+  ['a shape that is none', (p) => (bufferOf(p, 'ids').shape = other('B')), /must have tables/],
+  ['a dimension below 0', (p) => changeTables(p, ({ shapes }) => shapes.push([-1])), /must have tables/],
+  ['null for a constant', (p) => changeTables(p, ({ constants }) => constants.push(null)), /must have tables/],
+  ['a place before a buffer', (p) => changeTables(p, ({ constants }) => constants.push([1, -4])), /must have tables/],
+  ['a place without end', (p) => changeTables(p, ({ constants }) => constants.push([1])), /must have tables/],
+  ['no rows of buffers', (p) => p.tensors.delete(BUFFERS), /plans.buffers: must be U32, got null/],
+  ['rows of another kind', (p) => p.tensors.set(CALLS, tensorOf(new Int32Array(2))), /plans.calls: must be U32/],
+  ['no count of buffers', (p) => changeHead(p, (head) => (head.buffers = '1')), /buffers of the known kinds/],
+  ['more buffers than rows', (p) => changeHead(p, (head) => (head.buffers = 2 ** 40)), /buffers of the known kinds/],
+  ['no count of calls', (p) => changeHead(p, (head) => (head.calls = null)), /calls of a kernel with arguments/],
+  ['more calls than rows', (p) => changeHead(p, (head) => (head.calls = 2 ** 40)), /calls of a kernel with arguments/],
+  [
+    'a row too many',
+    (p) => changeHead(p, (head) => (head.calls as number)--),
+    /rows of their buffers and calls, and no/,
+  ],
+  ['segment', (p) => setRow(p, BUFFERS, 0, 4), /buffers of the known kinds/],
+  ['dtype', (p) => setRow(p, BUFFERS, 1, 6), /buffers of the known kinds/],
+  ['shape of no table', (p) => setRow(p, BUFFERS, 2, 2 ** 32 - 1), /buffers of the known kinds/],
+  ['name of no table', (p) => setRow(p, BUFFERS, 5, 2 ** 32 - 1), /buffers of the known kinds/],
+  ['kernel of no table', (p) => setRow(p, CALLS, 0, 2 ** 32 - 1), /calls of a kernel with arguments/],
+  ['arguments behind the end', (p) => setRow(p, CALLS, 1, 2 ** 32 - 1), /calls of a kernel with arguments/],
+  ['an address of no buffer', (p) => setRow(p, CALLS, 2, 2 ** 32 - 2), /calls of a kernel with arguments/],
+  ['a constant of no table', (p) => setRow(p, CALLS, 2, 2 ** 32 - 1), /calls of a kernel with arguments/],
   ['symbol of the prototype', (p) => (bufferOf(p, 'ids').shape = ['toString']), /ids must be i32 \[B,T\]/],
-  ['null for a call', (p) => textRows(p, ({ calls }) => calls.push(null)), /calls of a kernel with arguments/],
-  ['a call without a name', (p) => textRows(p, ({ calls }) => calls.push([1])), /calls of a kernel with arguments/],
-  ['null for an argument', (p) => textRows(p, ({ calls }) => calls.push(['k', null])), /calls of a kernel/],
-  ['an address that is text', (p) => textRows(p, ({ calls }) => calls.push(['k', ['1']])), /calls of a kernel/],
-  ['a negative place', (p) => textRows(p, ({ calls }) => calls.push(['k', [1, -4]])), /calls of a kernel/],
   ['infinite argument', (p) => (planOf(p, 'encodeText').calls[0].a[3] = '1e999'), /symbol 1e999/],
   ['unknown kernel', (p) => (planOf(p, 'encodeText').calls[0].k = '__proto__'), /must be a kernel of the/],
   ['address', (p) => (planOf(p, 'encodeText').calls[0].a[0] = 4096), /tableAt|table of ids/],
-  ['far buffer', (p) => (planOf(p, 'encodeText').calls[1].a[0] = { at: 1e6 }), /must be one of \d+ buffers/],
+  [
+    'far buffer',
+    (p) => (planOf(p, 'encodeText').calls[1].a[0] = { at: planOf(p, 'encodeText').buffers.length }),
+    /must be one of \d+ buffers/,
+  ],
   ['overlap', (p) => planOf(p, 'encodeText').buffers.forEach((b) => (b.offset = 0)), /must not overlap/],
   ['3 GiB of scratch', (p) => hoard(planOf(p, 'encodeText'), 3 * 2 ** 30), /memory: must stay within 536870912 bytes/],
-  ['2^52 bytes', (p) => hoard(planOf(p, 'encodeText'), 2 ** 52), /memory: must stay within/],
   ['weight of 3 GiB', (p) => (bufferOf(p, 'itc.text_proj.bias').bytes = 3 * 2 ** 30), /memory: must stay within/],
   ['a weight missing', (p) => p.tensors.delete('text.norm.weight'), /must hold the weight text.norm.weight/],
   [
@@ -168,14 +199,18 @@ const HOSTILE: [title: string, change: (parts: Parts) => void, error: RegExp][] 
   ],
   [
     'ids that have no row',
-    (p) => p.tensors.set(KEPT, tensorOf(Int32Array.from({ length: 90 }, (_, i) => i))),
+    (p) => p.tensors.set(KEPT, tensorOf(Int32Array.from({ length: 91 }, (_, i) => (i < 90 ? i : 50256)))),
     /must have 92 rows/,
   ],
   ['ids of another kind', (p) => p.tensors.set(KEPT, tensorOf(new Float32Array(41))), /vocabulary.kept: must be I32/],
-  ['ids that GPT-2 lacks', (p) => p.tensors.set(KEPT, tensorOf(Int32Array.of(-5, 7))), /vocabulary: ids must be/],
+  ['ids that GPT-2 lacks', (p) => p.tensors.set(KEPT, tensorOf(Int32Array.of(-5, 7))), /row 0: ids must ascend from 0/],
   ['thresholds', (p) => (p.manifest.scope = other({ image: 1 })), /manifest.scope/],
   ['no code', (p) => (portOf(p, 'fuse', 'code').name = 'core'), /fuse: code must be f32 \[B,32\], got null/],
-  ['tokens', (p) => (portOf(p, 'fuse', 'vision_tokens').shape[1] = 6), /fuse: vision_tokens must be f32 \[B,17,32\]/],
+  [
+    'tokens',
+    (p) => (portOf(p, 'fuse', 'vision_tokens').shape = ['B', 6, 32]),
+    /fuse: vision_tokens must be f32 \[B,17,32\]/,
+  ],
   [
     'weight of two sizes',
     (p) => (portOf(p, 'fuse', 'text.norm.weight').bytes *= 2),
@@ -185,7 +220,7 @@ const HOSTILE: [title: string, change: (parts: Parts) => void, error: RegExp][] 
   ['visible', (p) => (portOf(p, 'startDecoding', 'visible').shape = [1]), /visible must be i32 \[B\], got \[1\]/],
   [
     'ids of captions',
-    (p) => (portOf(p, 'decodeNext', 'text.token_embedding.weight').shape[0] = 41),
+    (p) => (portOf(p, 'decodeNext', 'text.token_embedding.weight').shape = [41, 32]),
     /must have 42 rows/,
   ],
   ['prior of another width', (p) => p.tensors.set(PRIOR, tensorOf(new Float32Array(31), [1, 31])), /F32 \[slots,32\]/],

@@ -147,7 +147,7 @@ test('the strict subset: format, checksum, alignment', () => {
   const { checksum, ...metadata } = strictly(sealed)().metadata
   assert.equal(metadata, { ...METADATA, format: FORMAT })
   assert.match(checksum, /^[0-9a-f]{16}$/)
-  assert.throws(strictly(writeSafetensors(SAMPLE)), /metadata.format must be bitgen\/2, got null/)
+  assert.throws(strictly(writeSafetensors(SAMPLE)), /metadata.format must be bitgen\/3, got null/)
   assert.throws(
     strictly(writeSafetensors(SAMPLE, { format: FORMAT })),
     /header must begin with {"__metadata__":{"checksum":"/,

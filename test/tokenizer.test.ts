@@ -57,7 +57,7 @@ test('batches are padded with EOS to the longest', () => {
 })
 
 test('a pruned vocabulary: kept ids have rows in order, the others share the last', () => {
-  const map = new VocabularyMap([3797, 257, 3797])
+  const map = VocabularyMap.of([3797, 257, 3797])
   assert.equal(Array.from(map.kept), [257, 3797, EOS])
   assert.is(map.size, 4)
   assert.equal(
@@ -71,7 +71,10 @@ test('a pruned vocabulary: kept ids have rows in order, the others share the las
   const { ids, lengths } = encodeBatch(['a cat sitting', 'cat'], MODEL, map)
   assert.equal(Array.from(ids), [2, 0, 1, 3, 2, 2, 1, 2, 2, 2])
   assert.equal(Array.from(lengths), [5, 3])
-  assert.throws(() => new VocabularyMap([50257]), /ids must be from 0 to 50256/)
+  assert.throws(() => VocabularyMap.of([50257]), /the last id must be 50256, got 50257/)
+  assert.throws(() => VocabularyMap.of([-1]), /row 0: ids must ascend from 0, got -1/)
+  assert.throws(() => new VocabularyMap(Int32Array.of(5, 5, EOS)), /row 1: ids must ascend from 0, got 5/)
+  assert.throws(() => new VocabularyMap(Int32Array.of(5)), /the last id must be 50256, got 5/)
 })
 
 test.run()

@@ -7,8 +7,8 @@ import type { Plan } from '../abi.ts'
 import { requireThat } from '../base/errors.ts'
 import { parseJson } from './json.ts'
 import { requireEntryPoints, requireManifest, type ModelManifest } from './model-manifest.ts'
-import { readPlans, writePlans } from './plan-rows.ts'
-import { readSafetensors, sealSafetensors, tensorOf, type Tensor } from './safetensors.ts'
+import { readPlans, writePlans } from './plan-tables.ts'
+import { readSafetensors, sealSafetensors, type Tensor } from './safetensors.ts'
 
 export type { ModelManifest, Scope } from './model-manifest.ts'
 
@@ -23,8 +23,7 @@ export interface ModelFile {
   prior: Tensor | undefined
 }
 
-/** Names of tensors that are no weights of a plan: the plans, kept ids, and the prior mean of the memory [slots,C]. */
-const PLANS = 'plans'
+/** Names of tensors that are no weights of a plan, beside the plans: kept ids, prior mean of the memory [slots,C]. */
 export const KEPT = 'vocabulary.kept'
 export const PRIOR = 'memory.prior_mean'
 /** Name of the row scales of an int8 matrix. */
@@ -36,9 +35,7 @@ export function readModelFile(bytes: Uint8Array): ModelFile {
   requireThat(metadata.kind === 'model', 'model file', 'must be of kind model', metadata.kind ?? null)
   const manifest = parseJson('model file', 'manifest must be JSON', metadata.manifest ?? '')
   requireManifest(manifest)
-  const text = tensors.get(PLANS)
-  requireThat(text?.dtype === 'U8', `model file: ${PLANS}`, 'must be U8', text?.dtype ?? null)
-  const plans = readPlans(text.data as Uint8Array)
+  const plans = readPlans(tensors)
   requireEntryPoints(plans, manifest)
   const kept = tensors.get(KEPT)
   requireThat(!kept || kept.dtype === 'I32', `model file: ${KEPT}`, 'must be I32', kept?.dtype)
@@ -54,6 +51,8 @@ export function writeModelFile(
   plans: readonly Plan[],
   tensors: ReadonlyMap<string, Tensor>,
 ): Uint8Array {
-  const all = new Map(tensors).set(PLANS, tensorOf(writePlans(plans)))
-  return sealSafetensors(all, { kind: 'model', manifest: JSON.stringify(manifest) })
+  return sealSafetensors(new Map([...tensors, ...writePlans(plans)]), {
+    kind: 'model',
+    manifest: JSON.stringify(manifest),
+  })
 }

@@ -26,6 +26,9 @@ const ARRAYS = {
   BOOL: Uint8Array,
 } as const
 
+/** Bytes of an element. */
+const WIDTHS = new Map<unknown, number>(Object.entries(ARRAYS).map(([dtype, type]) => [dtype, type.BYTES_PER_ELEMENT]))
+
 export type SafetensorsDtype = keyof typeof ARRAYS
 export type TypedArray =
   | Float64Array
@@ -59,7 +62,7 @@ const ALIGN = 64
 const PREFIX = 8
 
 /** What `metadata.format` of our own files says. */
-export const FORMAT = 'bitgen/2'
+export const FORMAT = 'bitgen/3'
 /** How the header of our own files begins; the 16 digits of the checksum of all bytes behind them follow. */
 const SEAL = '{"__metadata__":{"checksum":"'
 const DIGITS = 16
@@ -174,7 +177,8 @@ function label(name: string): string {
 }
 
 function parseEntry(name: string, entry: unknown): Entry {
-  refuse(entryFault(entry), () => label(name))
+  const fault = entryFault(entry)
+  if (fault) refuse(fault, () => label(name))
   const { dtype, shape, data_offsets: offsets } = entry as EntryJson
   return { name, dtype, shape, begin: offsets[0], end: offsets[1] }
 }
@@ -184,14 +188,17 @@ function entryFault(entry: unknown): Fault {
   const { dtype, shape, data_offsets: offsets } = entry
   const keys = Object.keys(entry)
   if (keys.length > KEYS.length) return ['must not have other keys', keys.filter((key) => !KEYS.includes(key))]
-  if (typeof dtype !== 'string' || !Object.hasOwn(ARRAYS, dtype)) return ['dtype must be known', dtype]
-  if (!isSizes(shape)) return ['shape must be a list of whole numbers', shape]
-  if (!isSizes(offsets) || offsets.length !== 2) return ['data_offsets must be two whole numbers', offsets]
-  let bytes = 1
-  for (const factor of [...shape, ARRAYS[dtype as SafetensorsDtype].BYTES_PER_ELEMENT]) {
-    bytes *= factor
+  let bytes = WIDTHS.get(dtype)
+  if (bytes === undefined) return ['dtype must be known', dtype]
+  if (!Array.isArray(shape)) return ['shape must be a list of whole numbers', shape]
+  // By index: an engine at its start takes far longer over a list with functions.
+  for (let i = 0; i < shape.length; i++) {
+    if (!isCount(shape[i])) return ['shape must be a list of whole numbers', shape]
+    bytes *= shape[i]
     if (!Number.isSafeInteger(bytes)) return ['the size of its shape must not overflow', shape]
   }
+  const isSpan = Array.isArray(offsets) && offsets.length === 2 && isCount(offsets[0]) && isCount(offsets[1])
+  if (!isSpan) return ['data_offsets must be two whole numbers', offsets]
   const spans = offsets[1] - offsets[0] === bytes
   return spans ? undefined : [`data_offsets must span the ${bytes} bytes of its shape`, offsets]
 }

@@ -17,7 +17,7 @@ function baseOf(kernels: Kernels): number {
 }
 
 /** Draws of one type and range. A prime number: rows of a matrix that is filled with them again and again differ. */
-const DRAWS = 509
+const DRAWS = 127
 /** By type and range. */
 const drawn = new Map<string, TensorData>()
 

@@ -30,16 +30,22 @@ export function batchIds(texts: readonly ArrayLike<number>[], vocabulary?: Vocab
 
 /** The ids that a pruned model keeps: row i of its table belongs to kept[i], one more row to all others together. */
 export class VocabularyMap {
-  /** Ids of GPT-2 in ascending order, EOS among them. */
   readonly kept: Int32Array
 
+  /** Of ids of GPT-2 in ascending order, the last of which is EOS; throws a RangeError on others. */
+  constructor(kept: Int32Array) {
+    let rows = 0
+    for (let last = -1; kept[rows] > last; rows++) last = kept[rows]
+    requireThat(rows === kept.length, `vocabulary: row ${rows}`, 'ids must ascend from 0', kept[rows])
+    requireThat(kept[rows - 1] === EOS, 'vocabulary', `the last id must be ${EOS}`, kept[rows - 1] ?? null)
+    this.kept = kept
+  }
+
   /** Keeps these ids, in any order, and EOS. Throws a RangeError on one that GPT-2 does not have. */
-  constructor(ids: ArrayLike<number>) {
+  static of(ids: ArrayLike<number>): VocabularyMap {
     const all = new Int32Array(ids.length + 1).fill(EOS)
     all.set(ids)
-    this.kept = all.sort().filter((id, i) => id !== all[i - 1])
-    const ok = this.kept[0] >= 0 && this.kept.at(-1)! < VOCABULARY
-    requireThat(ok, 'vocabulary', `ids must be from 0 to ${VOCABULARY - 1}`, [this.kept[0], this.kept.at(-1)])
+    return new VocabularyMap(all.sort().filter((id, i) => id !== all[i - 1]))
   }
 
   /** Rows of the table, the shared one included. */

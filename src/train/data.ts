@@ -62,7 +62,7 @@ export async function loadTrainData(
 
   const tokenizer = { prefix: model.prefix, maxLength: Math.min(config.maxTokens, model.maxLength) }
   const texts = images.flatMap(({ captions, keywords }) => [...captions, ...keywords])
-  const seen = new VocabularyMap(texts.flatMap((text) => encodeText(text, tokenizer)))
+  const seen = VocabularyMap.of(texts.flatMap((text) => encodeText(text, tokenizer)))
   const restricted = config.vocabulary === 'seen'
   // Kernels do not check ids, and those of GPT-2 lead into the table as they are.
   const hasRows = restricted || model.vocabulary === VOCABULARY

@@ -24,7 +24,7 @@ import { builtModule } from './kernels.ts'
 
 /** Ids of GPT-2 that have rows of their own. */
 export const MICRO_IDS = Array.from({ length: 40 }, (_, i) => 200 + 7 * i)
-const KEPT_IDS = new VocabularyMap(MICRO_IDS)
+const KEPT_IDS = VocabularyMap.of(MICRO_IDS)
 
 /** All kinds of weights, few of them: a stem, ternary blocks of every part, a pruned vocabulary. */
 const MICRO = modelConfig('nano', {
