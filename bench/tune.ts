@@ -43,7 +43,7 @@ async function candidate(isa: Isa, variant: Variant, tile: string): Promise<Cand
   const { files, kernels } = emitKernels(isa, () => '', [], [row])
   const { wasm, heapBase } = await compile(isa, files)
   const manifest: Manifest = { isa, heapBase, sha256: '', kernels, answers: [] }
-  return { tile, kernels: await instantiate(wasm, manifest), best: new Map() }
+  return { tile, kernels: await instantiate(await WebAssembly.compile(wasm), manifest), best: new Map() }
 }
 
 /** One turn of a candidate: all its products at all shapes. */

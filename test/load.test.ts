@@ -6,7 +6,7 @@ import { Executor } from '../src/runtime/execute.ts'
 import { KERNELS } from '../src/kernels.ts'
 import { checkAnswers } from '../src/runtime/known-answers.ts'
 import { Kernels } from '../src/runtime/kernels.ts'
-import { loadAhead, loadKernels, type KernelSource } from '../src/runtime/load.ts'
+import { loadAhead, loadKernels, type KernelCode, type KernelSource } from '../src/runtime/load.ts'
 import { chooseVariants } from '../src/runtime/trial.ts'
 import { builtKernels, builtModule } from './support/kernels.ts'
 
@@ -14,17 +14,15 @@ const sources = KERNELS
 const usable = (await builtKernels()).map(({ manifest }) => manifest.isa)
 const best = usable.at(-1)!
 
-type Loaded = Awaited<ReturnType<KernelSource['load']>>
-
 /** The sources with the module of some instruction sets changed. */
-function changed(isas: readonly Isa[], change: (loaded: Loaded) => Loaded): KernelSource[] {
+function changed(isas: readonly Isa[], change: (loaded: KernelCode) => KernelCode): KernelSource[] {
   return sources.map(({ isa, load }) => ({
     isa,
     load: async () => (isas.includes(isa) ? change(await load()) : load()),
   }))
 }
 
-const wrongAnswer = ({ wasm, manifest }: Loaded): Loaded => {
+const wrongAnswer = ({ wasm, manifest }: KernelCode): KernelCode => {
   const [first, ...rest] = manifest.answers
   return { wasm, manifest: { ...manifest, answers: [{ ...first, digest: first.digest ^ 1 }, ...rest] } }
 }

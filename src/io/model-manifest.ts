@@ -42,27 +42,27 @@ export interface ModelManifest {
   results: Record<string, unknown>
 }
 
-/** What an entry point takes or gives. */
-type Port = [plan: string, name: string, dtype: DType, shape: (manifest: ModelManifest) => Dim[]]
+/** What an entry point takes or gives; of its shape `image` and `channels` stand for what the manifest says. */
+type Port = [plan: string, name: string, dtype: DType, shape: Dim[]]
 
 const PORTS: readonly Port[] = [
-  ['encodeImage', 'pixels', 'f32', ({ image }) => ['B', 3, image, image]],
-  ['encodeImage', 'image_features', 'f32', ({ channels }) => ['B', channels]],
-  ['encodeText', 'ids', 'i32', () => ['B', 'T']],
-  ['encodeText', 'lengths', 'i32', () => ['B']],
-  ['encodeText', 'embeddings', 'f32', ({ channels }) => ['B', 'T', channels]],
-  ['encodeText', 'text_prefix', 'f32', ({ channels }) => ['B', 'T', channels]],
-  ['encodeText', 'text_features', 'f32', ({ channels }) => ['B', channels]],
-  ['fuse', 'text_prefix', 'f32', ({ channels }) => ['B', 'T', channels]],
-  ['fuse', 'lengths', 'i32', () => ['B']],
-  ['fuse', 'embeddings', 'f32', ({ channels }) => ['B', 'T', channels]],
-  ['fuse', 'match_logits', 'f32', () => ['B', 2]],
-  ['fuse', 'code', 'f32', ({ channels }) => ['B', channels]],
+  ['encodeImage', 'pixels', 'f32', ['B', 3, 'image', 'image']],
+  ['encodeImage', 'image_features', 'f32', ['B', 'channels']],
+  ['encodeText', 'ids', 'i32', ['B', 'T']],
+  ['encodeText', 'lengths', 'i32', ['B']],
+  ['encodeText', 'embeddings', 'f32', ['B', 'T', 'channels']],
+  ['encodeText', 'text_prefix', 'f32', ['B', 'T', 'channels']],
+  ['encodeText', 'text_features', 'f32', ['B', 'channels']],
+  ['fuse', 'text_prefix', 'f32', ['B', 'T', 'channels']],
+  ['fuse', 'lengths', 'i32', ['B']],
+  ['fuse', 'embeddings', 'f32', ['B', 'T', 'channels']],
+  ['fuse', 'match_logits', 'f32', ['B', 2]],
+  ['fuse', 'code', 'f32', ['B', 'channels']],
   ...['startDecoding', 'decodeNext'].flatMap((plan): Port[] => [
-    [plan, 'ids', 'i32', () => ['B', 1]],
-    [plan, 'position', 'i32', () => [1]],
-    [plan, 'read', 'f32', ({ channels }) => ['B', channels]],
-    [plan, 'visible', 'i32', () => ['B']],
+    [plan, 'ids', 'i32', ['B', 1]],
+    [plan, 'position', 'i32', [1]],
+    [plan, 'read', 'f32', ['B', 'channels']],
+    [plan, 'visible', 'i32', ['B']],
   ]),
 ]
 
@@ -114,13 +114,13 @@ function portsOf({ buffers }: Plan): Named {
 /** Throws a RangeError unless every entry point is there, and takes and gives what the manifest says. */
 export function requireEntryPoints(plans: readonly Plan[], manifest: ModelManifest): void {
   const named = new Map(plans.map((plan) => [plan, portsOf(plan)]))
-  for (const [planName, name, dtype, shapeOf] of PORTS) {
+  for (const [planName, name, dtype, dims] of PORTS) {
     const where = `model file: plan ${planName}`
     const plan = plans.find((one) => one.name === planName)
     if (!plan && OPTIONAL.includes(planName)) continue
     requireThat(plan !== undefined, where, 'must be there')
     const buffer = named.get(plan)!.get(name)
-    const shape = `${shapeOf(manifest)}`
+    const shape = `${dims.map((dim) => (dim === 'image' || dim === 'channels' ? manifest[dim] : dim))}`
     const fits = buffer?.dtype === dtype && `${buffer.shape}` === shape
     requireThat(fits, where, `${name} must be ${dtype} [${shape}]`, buffer?.shape ?? null)
     if (buffer.shape.includes('T')) {

@@ -3,11 +3,11 @@
  * scratch) is shared by them, so outputs are read before the next run. Memory is reserved once, at construction. Where
  * the kernels have several threads, these share the calls of a plan (schedule.ts, threads.ts).
  */
-import type { Arg, Plan, PlanBuffer } from '../abi.ts'
+import type { Arg, KernelEntry, Plan, PlanBuffer } from '../abi.ts'
 import { BUFFER_ALIGN, roundUp } from '../abi.ts'
 import { elementBytes, type TensorData } from '../base/dtype.ts'
 import { evaluate, type Symbols } from '../base/shape.ts'
-import { requireThat } from '../base/errors.ts'
+import { message, requireThat } from '../base/errors.ts'
 import type { Kernels } from './kernels.ts'
 import { layOut, type MemoryLayout, type MemoryUse } from './layout.ts'
 import type { Schedule } from './schedule.ts'
@@ -45,16 +45,7 @@ export class Executor {
     const { memoryUse, kept, addressesOf } = layOut(kernels.base, plans)
     this.kept = kept
     for (const plan of plans) {
-      const entries = plan.calls.map((call) => {
-        const entry = kernels.entry(call.k, plan.deterministic)
-        requireThat(
-          entry.params.length === call.a.length,
-          call.k,
-          `must be called with ${entry.params.length} arguments`,
-          call.a,
-        )
-        return entry
-      })
+      const entries = entriesOf(plan, kernels)
       const schedule = kernels.team?.schedule(plan, entries)
       const functions = entries.map((entry) => kernels.function(entry))
       const at = addressesOf(plan)
@@ -218,6 +209,18 @@ export class Executor {
     const width = buffer.dtype === 't2' ? 1 : elementBytes(buffer.dtype)
     return this.kernels.view(buffer.dtype, at, bytes / width)
   }
+}
+
+/** The kernel of every call. Each family is looked up once: plans have hundreds of calls of some twenty. */
+function entriesOf({ calls, deterministic }: Plan, kernels: Kernels): KernelEntry[] {
+  const known = new Map<string, KernelEntry>()
+  return calls.map(({ k, a }) => {
+    let entry = known.get(k)
+    if (!entry) known.set(k, (entry = kernels.entry(k, deterministic)))
+    const { length } = entry.params
+    if (length !== a.length) throw new RangeError(message(k, `must be called with ${length} arguments`, a))
+    return entry
+  })
 }
 
 /** Calls of a plan on this thread, each told to a profile. */

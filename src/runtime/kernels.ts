@@ -55,14 +55,19 @@ export class Kernels {
 
   /** The kernel that serves a family: of those that the plan allows, the first in order of preference. */
   entry(family: string, deterministic: boolean): KernelEntry {
-    const found = this.serving.get(family)?.find((one) => one.deterministic || !deterministic)
+    const found = this.family(family).find((one) => one.deterministic || !deterministic)
     requireThat(found !== undefined, `kernels ${this.manifest.isa}`, `must have a kernel of family ${family}`)
     return found
   }
 
-  /** Kernels of a family that give the same bits, the one that serves first. */
+  /** Kernels of a family in order of preference, without those that failed. */
+  family(family: string): readonly KernelEntry[] {
+    return this.serving.get(family) ?? []
+  }
+
+  /** Those of a family that give the same bits, the one that serves first. */
   variants(family: string): KernelEntry[] {
-    return this.serving.get(family)?.filter(({ deterministic }) => deterministic) ?? []
+    return this.family(family).filter(({ deterministic }) => deterministic)
   }
 
   /** Lets a kernel serve no more. */
@@ -111,10 +116,9 @@ export class Kernels {
   }
 }
 
-/** Compiles and instantiates a module; it has no imports. */
-export async function instantiate(wasm: BufferSource, manifest: Manifest, maxMemory?: number): Promise<Kernels> {
-  const { instance } = await WebAssembly.instantiate(wasm, {})
-  return new Kernels(manifest, instance, maxMemory)
+/** Instantiates a compiled module; it has no imports. */
+export async function instantiate(module: WebAssembly.Module, manifest: Manifest, maxMemory?: number): Promise<Kernels> {
+  return new Kernels(manifest, await WebAssembly.instantiate(module, {}), maxMemory)
 }
 
 /** The same on memory that `threads` threads share. Throws where they cannot be had. */

@@ -160,17 +160,17 @@ function failureOfServing(kernels: Kernels, answer: KnownAnswer, families: reado
  * is well.
  */
 export function checkAnswers(kernels: Kernels, families?: ReadonlySet<string>): string | undefined {
-  const { kernels: entries } = kernels.manifest
   const answers = families ? answersOf(kernels.manifest.answers, families) : kernels.manifest.answers
   for (const answer of answers) {
     const called = [...new Set(answer.calls.map(([family]) => family))]
     const failure = failureOfServing(kernels, answer, called)
     if (failure !== undefined) return failure
-    const serving = called.map((family) => kernels.entry(family, true))
-    const others = entries.filter((entry) => called.includes(entry.family) && !serving.includes(entry))
+    const others = called.flatMap((family) => {
+      const serving = kernels.entry(family, true)
+      return kernels.family(family).filter((entry) => entry !== serving)
+    })
     const want = others.length > 0 ? floats(kernels, answer) : []
     for (const other of others) {
-      if (kernels.struckOut.has(other.name)) continue
       const reason = failureOf(kernels, answer, other, want)
       if (reason !== undefined) kernels.strikeOut(other, reason)
     }

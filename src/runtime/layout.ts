@@ -4,7 +4,7 @@
  * plans into a standalone module.
  */
 import { BUFFER_ALIGN, isInArena, roundUp, type Plan, type PlanBuffer } from '../abi.ts'
-import { requireThat } from '../base/errors.ts'
+import { message } from '../base/errors.ts'
 
 /** Bytes by kind of memory; `arena` is what inputs, outputs and scratch share, and scratch of further threads. */
 export interface MemoryUse {
@@ -29,23 +29,18 @@ export function layOut(heapBase: number, plans: readonly Plan[]): MemoryLayout {
   const start = roundUp(heapBase, BUFFER_ALIGN)
   let next = start
   let weights = 0
-  for (const segment of ['weight', 'state'] as const) {
-    for (const buffer of plans.flatMap((plan) => plan.buffers)) {
-      if (buffer.segment !== segment) continue
-      const name = buffer.name!
-      const old = kept.get(name)
-      if (old)
-        requireThat(
-          old.buffer.bytes === buffer.bytes,
-          name,
-          `must have ${old.buffer.bytes} bytes in every plan`,
-          buffer.bytes,
-        )
-      else {
-        kept.set(name, { buffer, at: next })
-        next += roundUp(buffer.bytes, BUFFER_ALIGN)
-      }
+  const keep = (buffer: PlanBuffer) => {
+    const name = buffer.name!
+    const old = kept.get(name)
+    if (!old) {
+      kept.set(name, { buffer, at: next })
+      next += roundUp(buffer.bytes, BUFFER_ALIGN)
+    } else if (old.buffer.bytes !== buffer.bytes) {
+      throw new RangeError(message(name, `must have ${old.buffer.bytes} bytes in every plan`, buffer.bytes))
     }
+  }
+  for (const segment of ['weight', 'state'] as const) {
+    for (const { buffers } of plans) for (const b of buffers) if (b.segment === segment) keep(b)
     if (segment === 'weight') weights = next - start
   }
   const arenaAt = next

@@ -12,10 +12,18 @@ import { chooseVariants } from './trial.ts'
 /** No kernels work here, or not those that were asked for. */
 export class KernelError extends Error {}
 
+/** One module as it comes. */
+export interface KernelCode {
+  wasm: Uint8Array<ArrayBuffer>
+  manifest: Manifest
+  /** The same compiled, where that has begun. */
+  module?: Promise<WebAssembly.Module>
+}
+
 /** Where one module comes from: files, embedded bytes, a server. */
 export interface KernelSource {
   isa: Isa
-  load(): Promise<{ wasm: Uint8Array<ArrayBuffer>; manifest: Manifest }>
+  load(): Promise<KernelCode>
 }
 
 export interface KernelOptions {
@@ -55,9 +63,10 @@ const PROBES: Record<Isa, Uint8Array<ArrayBuffer> | undefined> = {
 async function attempt(source: KernelSource, options: KernelOptions): Promise<Kernels> {
   const { families, trial = true, log } = options
   if (!isKnownTo(source.isa)) throw new Error('the engine has no such instructions')
-  const { wasm, manifest } = await source.load()
-  requireThat(manifest.isa === source.isa, 'manifest', `must be of ${source.isa}`, manifest.isa)
-  const kernels = await onThreads(wasm, manifest, options)
+  const code = await source.load()
+  const { isa } = code.manifest
+  requireThat(isa === source.isa, 'manifest', `must be of ${source.isa}`, isa)
+  const kernels = await onThreads(code, options)
   const wrong = checkAnswers(kernels, families)
   if (wrong !== undefined) throw new Error(wrong)
   for (const [name, reason] of kernels.struckOut) log?.(`kernels: not ${name}: ${reason}`)
@@ -66,7 +75,7 @@ async function attempt(source: KernelSource, options: KernelOptions): Promise<Ke
 }
 
 /** The instance with as many threads as are asked for, or with one. */
-async function onThreads(wasm: Uint8Array<ArrayBuffer>, manifest: Manifest, options: KernelOptions): Promise<Kernels> {
+async function onThreads({ wasm, manifest, module }: KernelCode, options: KernelOptions): Promise<Kernels> {
   const { threads = 1, maxMemory, log } = options
   if (threads > 1) {
     try {
@@ -77,7 +86,7 @@ async function onThreads(wasm: Uint8Array<ArrayBuffer>, manifest: Manifest, opti
       log?.(`threads: 1, not ${threads}: ${errorText(error)}`)
     }
   }
-  return instantiate(wasm, manifest, maxMemory)
+  return instantiate(await (module ?? WebAssembly.compile(wasm)), manifest, maxMemory)
 }
 
 /**
@@ -104,17 +113,26 @@ function isKnownTo(isa: Isa): boolean {
 
 /**
  * The same sources, of which the one that will serve, unless its answers are wrong, is on its way: kernels travel beside
- * the model. Throws what forcedTarget throws.
+ * the model, and the engine compiles them while that is read. Throws what forcedTarget throws.
  */
 export function loadAhead(sources: readonly KernelSource[], target?: Isa): readonly KernelSource[] {
   const isa = wantedIsas(forcedTarget(target)).find(isKnownTo)
   return sources.map((source) => {
     if (source.isa !== isa) return source
-    const loading = source.load()
-    // It is reported where it is awaited, if it is.
-    loading.catch(() => undefined)
+    const loading = heardOf(source.load().then(compiling))
     return { isa, load: () => loading }
   })
+}
+
+/** The same on its way through the compiler. */
+function compiling(code: KernelCode): KernelCode {
+  return { ...code, module: heardOf(WebAssembly.compile(code.wasm)) }
+}
+
+/** A promise whose failure is reported where it is awaited, if it is. */
+function heardOf<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined)
+  return promise
 }
 
 /**

@@ -126,7 +126,8 @@ export class Session {
     const vocabulary = file.kept && new VocabularyMap(file.kept)
     requireTable(file, vocabulary?.size ?? VOCABULARY)
     const { plans } = file
-    const families = new Set([...PREPROCESSING, ...plans.flatMap(({ calls }) => calls.map(({ k }) => k))])
+    const families = new Set(PREPROCESSING)
+    for (const { calls } of plans) for (const { k } of calls) families.add(k)
     const { threads = threadsFor(plans) } = options
     const kernels = await loadKernels({ ...options, families, threads })
     try {

@@ -3,7 +3,7 @@
  * threads have gained what it costs to wake and meet them. Measured by `npm run bench -- threads`.
  */
 import type { Arg, Plan } from '../abi.ts'
-import { resolveArg } from './execute.ts'
+import { evaluator } from '../base/shape.ts'
 
 /** Of one image. */
 const WORTH_MACS = 1e8
@@ -18,13 +18,17 @@ export function threadsFor(plans: readonly Plan[]): number {
 
 /** Multiply-accumulates of the products and heads of one sample. */
 function macs({ calls, symbols }: Plan): number {
-  const one = { ...symbols, B: 1 }
-  const product = (sizes: readonly Arg[]) => sizes.reduce<number>((n, size) => n * resolveArg(size, [], one), 1)
-  return calls.reduce((sum, { k, a }) => {
-    if (k.startsWith('matmul_')) return sum + product(a.slice(-3))
+  const value = evaluator({ ...symbols, B: 1 })
+  // The plan has not been verified: an address in the place of a size makes the sum NaN.
+  const product = (sizes: readonly Arg[]) =>
+    sizes.reduce<number>((n, size) => n * (typeof size === 'object' ? NaN : value(size)), 1)
+  let sum = 0
+  for (const { k, a } of calls) {
+    if (k.startsWith('matmul_')) sum += product(a.slice(-3))
     // B, Tq, Tk, C, and behind them heads and causal.
-    return k.startsWith('attention_') ? sum + 2 * product(a.slice(-6, -2)) : sum
-  }, 0)
+    else if (k.startsWith('attention_')) sum += 2 * product(a.slice(-6, -2))
+  }
+  return sum
 }
 
 /** Cores that this process may use. */

@@ -186,19 +186,22 @@ function kindFault({ 0: name, 1: type }: KernelEntry['params'][number], arg: Arg
 
 /** Each buffer of the arena is compared with those that live when it comes to life: few, at any time. */
 function verifyOverlaps(plan: Plan, { from, to, order }: Lives): void {
-  let open: number[] = []
+  const { buffers } = plan
+  const open: number[] = []
   for (const i of order) {
-    const { bytes, offset } = plan.buffers[i]
-    if (!isInArena(plan.buffers[i]) || bytes === 0 || from[i] > to[i]) continue
-    const still = [i]
-    for (const j of open) {
+    const { bytes, offset } = buffers[i]
+    if (!isInArena(buffers[i]) || bytes === 0 || from[i] > to[i]) continue
+    let still = 0
+    for (let k = 0; k < open.length; k++) {
+      const j = open[k]
       if (to[j] < from[i]) continue
-      still.push(j)
-      const other = plan.buffers[j]
+      open[still++] = j
+      const other = buffers[j]
       if (offset + bytes <= other.offset || other.offset + other.bytes <= offset) continue
       const must = `${label(plan, i)} and ${label(plan, j)} must not overlap: both live at call ${from[i]}`
       throw new RangeError(message(`plan ${plan.name}`, must))
     }
-    open = still
+    open.length = still
+    open.push(i)
   }
 }

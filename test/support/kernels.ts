@@ -17,7 +17,7 @@ const MISCOMPILED = /__relaxed_dot$/
 
 export async function builtModule(isa: Isa): Promise<Kernels> {
   const manifest = JSON.parse(readFileSync(join(BUILD, isa, 'manifest.json'), 'utf8')) as Manifest
-  return instantiate(readFileSync(join(BUILD, isa, 'kernels.wasm')), manifest)
+  return instantiate(await WebAssembly.compile(readFileSync(join(BUILD, isa, 'kernels.wasm'))), manifest)
 }
 
 /**
@@ -35,7 +35,7 @@ export async function builtKernels(): Promise<Kernels[]> {
     const faults = [...tried.struckOut].filter(([name]) => !(isBehindFlag && MISCOMPILED.test(name)))
     if (faults.length > 0) throw new Error(faults.map((fault) => fault.join(': ')).join('; '))
     const kernels = tried.manifest.kernels.filter(({ name }) => !tried.struckOut.has(name))
-    modules.push(await instantiate(wasm, { ...tried.manifest, kernels }))
+    modules.push(await instantiate(await WebAssembly.compile(wasm), { ...tried.manifest, kernels }))
   }
   return modules
 }
