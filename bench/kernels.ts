@@ -179,7 +179,9 @@ function placer(kernels: Kernels): Place {
     kernels.reserve(next)
     const data = kernels.view(dtype, at, count)
     // Bytes of packed codes are any of 0b00, 0b01, 0b10 four times over: 0x96, 0x19, 0x42.
-    for (let i = 0; i < count; i++) data[i] = dtype === 'u8' ? [0x96, 0x19, 0x42][i % 3] : ((i * 37) % 61) - 30
+    const scale = dtype === 'f32' ? 1 / 30 : 1
+    for (let i = 0; i < count; i++)
+      data[i] = dtype === 'u8' ? [0x96, 0x19, 0x42][i % 3] : (((i * 37) % 61) - 30) * scale
     return at
   }
 }
