@@ -53,6 +53,21 @@ test('inference: the same bytes for 1, 2 and 4 threads', async () => {
   for (const result of results) assert.equal(result, results[0])
 })
 
+test('a model that is disposed of in the midst of a caption ends that caption, and no other model', async () => {
+  const bytes = await microModel()
+  const [gone, other] = [await BitGen.load(bytes, { threads: 2 }), await BitGen.load(bytes, { threads: 2 })]
+  const reading = gone.caption(picture(2), { temperature: 3, seed: 1 })[Symbol.asyncIterator]()
+  await reading.next()
+  gone.dispose()
+  const rest = async () => {
+    while (!(await reading.next()).done);
+  }
+  assert.is(await thrown(rest), 'RangeError: model: must not be used after dispose()')
+  await other.embedImage(picture(1))
+  assert.is(other.info().threads, 2)
+  other.dispose()
+})
+
 /** sha256 of the last checkpoint of a run of 3 steps. */
 async function trained(output: string, threads: number, steps = 3): Promise<string> {
   const config = trainConfig(shapeConfig({ output, steps, evaluateEvery: 3, checkpointEvery: 1 }), dir)

@@ -32,6 +32,7 @@ export class Executor {
   profile?: (family: string, args: readonly number[], ms: number) => void
   /** The trap that ended this executor, if one did. */
   private trap?: Error
+  private closed = false
   private readonly plans = new Map<string, BoundPlan>()
   /** Of every further thread. */
   private readonly scratchAt: number[] = []
@@ -133,12 +134,20 @@ export class Executor {
     this.kernels.function(this.kernels.entry(family, true))(...args)
   }
 
+  /** Ends this executor: later runs are refused, and threads let go of its memory. */
+  close(): void {
+    this.closed = true
+    this.kernels.team?.leave()
+  }
+
   /**
    * Runs a plan with a value for each of its symbols, none above the planned maximum. After a trap memory may be half
    * written: every later run is refused, the caller starts a new executor on a new instance.
    */
   run(planName: string, symbols: Symbols = {}): void {
     const bound = this.bound(planName)
+    // A caption in progress holds on to it.
+    requireThat(!this.closed, 'model', 'must not be used after dispose()')
     if (this.trap) throw new Error(`plan ${planName}: kernels must not have trapped, got ${this.trap.message}`)
     const { plan } = bound
     const key = Object.keys(plan.symbols)

@@ -117,7 +117,11 @@ export class Kernels {
 }
 
 /** Instantiates a compiled module; it has no imports. */
-export async function instantiate(module: WebAssembly.Module, manifest: Manifest, maxMemory?: number): Promise<Kernels> {
+export async function instantiate(
+  module: WebAssembly.Module,
+  manifest: Manifest,
+  maxMemory?: number,
+): Promise<Kernels> {
   return new Kernels(manifest, await WebAssembly.instantiate(module, {}), maxMemory)
 }
 

@@ -144,9 +144,9 @@ export abstract class Model<Image, Text, Piece> {
     return { name, fileBytes, parameters, memory, isa: module.isa, threads, trials, struckOut, manifest }
   }
 
-  /** Lets go of the memory. */
+  /** Lets go of the memory. Captions in progress fail. */
   dispose(): void {
-    this.session?.executor.kernels.team?.leave()
+    this.session?.executor.close()
     this.session = undefined
     this.recognition = undefined
   }

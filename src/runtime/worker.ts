@@ -235,14 +235,18 @@ function nodeThread(worker: NodeWorker): Thread {
 function pageThread(): Thread {
   const address = URL.createObjectURL(new Blob([TEXT], { type: 'text/javascript' }))
   const worker = new Worker(address)
+  // No event tells of an end.
+  let refuse: (error: Error) => void = () => {}
   return {
     post: (message) => worker.postMessage(message),
     answer: () =>
       new Promise((resolve, reject) => {
+        refuse = reject
         worker.onmessage = () => resolve()
         worker.onerror = ({ message }) => reject(new Error(message || 'the page allows no workers'))
       }),
     terminate() {
+      refuse(new Error('a worker ended'))
       worker.terminate()
       URL.revokeObjectURL(address)
     },
