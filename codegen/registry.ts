@@ -36,7 +36,6 @@ export const HAND_WRITTEN = [
   'resize_image',
   'round_rows',
   'rows',
-  'sum_columns',
   'ternarize',
   'vocabulary',
 ]

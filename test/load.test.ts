@@ -261,7 +261,7 @@ test('after a trap an executor refuses to run', async () => {
     deterministic: true,
     symbols: {},
     buffers: [],
-    calls: [{ k: 'sum_columns__f32', a: [beyond, beyond, 1, 1] }],
+    calls: [{ k: 'sum_rows__f32', a: [beyond, beyond, 1, 1, 1] }],
     inputs: [],
     outputs: [],
   }

@@ -1,6 +1,7 @@
 /**
- * Tensors as rows: transposition, rows put together and cut out, added and scaled by sample, means over rows. Sums add rows in order, so every
- * instruction set gives the same bits. Bound by memory traffic; the transposition goes by 4x4 blocks in registers.
+ * Tensors as rows: transposition, rows put together and cut out, added and scaled by sample, sums and means over rows.
+ * Sums add rows in order, so every instruction set gives the same bits. Bound by memory traffic; the transposition goes
+ * by 4x4 blocks in registers.
  */
 import { addRow, bytes, copyRow, scaleRow } from '../lib/lanes'
 import { endOf, firstOf } from '../lib/threads'
@@ -66,28 +67,6 @@ export function concat_first__f32(clsAt: usize, xAt: usize, yAt: usize, B: i32, 
 export function sum_first__f32(xAt: usize, yAt: usize, B: i32, T: i32, C: i32): void {
   memory.fill(yAt, 0, bytes(C))
   for (let b = 0; b < B; b++) addRow(xAt + bytes(b * T * C), yAt, C)
-}
-
-/** y[B,T-1,C] = x[B,T,C] without its first rows. */
-export function drop_first__f32(xAt: usize, yAt: usize, B: i32, T: i32, C: i32): void {
-  const row = bytes(C)
-  const rest = bytes((T - 1) * C)
-  for (let b = 0; b < B; b++) {
-    memory.copy(yAt, xAt + row, rest)
-    xAt += row + rest
-    yAt += rest
-  }
-}
-
-/** y[B,C] = x[b,0,:], x[B,T,C]. */
-export function take_first__f32(xAt: usize, yAt: usize, B: i32, T: i32, C: i32): void {
-  for (let b = 0; b < B; b++) memory.copy(yAt + bytes(b * C), xAt + bytes(b * T * C), bytes(C))
-}
-
-/** dx[B,T,C]: dy[B,C] in the first rows, zero in the others. */
-export function take_first_grad__f32(dyAt: usize, dxAt: usize, B: i32, T: i32, C: i32): void {
-  memory.fill(dxAt, 0, bytes(B * T * C))
-  for (let b = 0; b < B; b++) memory.copy(dxAt + bytes(b * T * C), dyAt + bytes(b * C), bytes(C))
 }
 
 /** y[B,C]: the mean of the first lengths[b] rows (1..T) of x[B,T,C], of all where there are no lengths. */

@@ -3,7 +3,7 @@
  */
 import type { Builder } from '../graph/builder.ts'
 import type { Op, Value } from '../graph/graph.ts'
-import { fixed } from '../base/shape.ts'
+import { fixed, times } from '../base/shape.ts'
 import { requireThat } from '../base/errors.ts'
 import { given } from './shared.ts'
 
@@ -72,7 +72,8 @@ const dropFirstOp: Op = {
     }
   },
   lower({ inputs: [x], outputs: [y] }, to) {
-    to.call('drop_first__f32', to.at(x), to.at(y), ...x!.shape)
+    const [B, T, C] = x!.shape
+    to.call('slice__f32', to.at(x), to.at(y), B, times(T, C), C, times(fixed(T) - 1, C))
   },
   cases: [],
 }

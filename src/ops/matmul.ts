@@ -112,7 +112,7 @@ const sumColumnsOp: Op = {
     x!.data.forEach((value, i) => (y.data[i % y.data.length] += value))
   },
   lower({ inputs: [x], outputs: [y] }, to) {
-    to.call('sum_columns__f32', to.at(x), to.at(y), rows(x!.shape), columns(x!.shape))
+    to.call('sum_rows__f32', to.at(x), to.at(y), 1, rows(x!.shape), columns(x!.shape))
   },
   cases: [],
 }

@@ -3,7 +3,7 @@
  */
 import type { Builder } from '../graph/builder.ts'
 import type { Op, Value } from '../graph/graph.ts'
-import type { Dim } from '../base/shape.ts'
+import { times, type Dim } from '../base/shape.ts'
 import { requireThat } from '../base/errors.ts'
 import { given } from './shared.ts'
 
@@ -26,7 +26,8 @@ export const takeFirstOp: Op = {
   },
   grad: (b, { inputs: [x] }, [dy]) => [b.apply(takeFirstGradOp, [dy], { T: x!.shape[1] })[0]],
   lower({ inputs: [x], outputs: [y] }, to) {
-    to.call('take_first__f32', to.at(x), to.at(y), ...x!.shape)
+    const [B, T, C] = x!.shape
+    to.call('slice__f32', to.at(x), to.at(y), B, times(T, C), 0, C)
   },
   cases: [
     [1, 1, 1],
@@ -44,7 +45,8 @@ const takeFirstGradOp: Op = {
     for (let b = 0; b < B; b++) dx.data.set(dy!.data.subarray(b * C, b * C + C), b * T * C)
   },
   lower({ inputs: [dy], outputs: [dx] }, to) {
-    to.call('take_first_grad__f32', to.at(dy), to.at(dx), ...dx.shape)
+    const [B, T, C] = dx.shape
+    to.call('slice_grad__f32', to.at(dy), to.at(dx), B, times(T, C), 0, C)
   },
   cases: [],
 }
