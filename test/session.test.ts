@@ -64,8 +64,9 @@ test('loads from a path, a file URL, bytes, a Response, an address and what is o
   try {
     const { data: expected } = await model.embedImage(PICTURES[0])
     const url = pathToFileURL(path)
+    const upper = address.replace('http', 'HTTP')
     const response = new Response(bytes as Uint8Array<ArrayBuffer>)
-    for (const source of [path, url, url.href, bytes, response, address, fetch(address), readFile(path)]) {
+    for (const source of [path, url, url.href, bytes, response, address, upper, fetch(address), readFile(path)]) {
       const progress: [number, number | undefined][] = []
       const loaded = await BitGen.load(source, { onProgress: (done, all) => progress.push([done, all]) })
       assert.equal((await loaded.embedImage(PICTURES[0])).data, expected)
@@ -73,6 +74,13 @@ test('loads from a path, a file URL, bytes, a Response, an address and what is o
       if ((await source) instanceof Uint8Array) assert.equal(progress, [])
       else assert.is(progress.at(-1)![0], bytes.length)
       if (source === address) assert.is(progress.at(-1)![1], bytes.length)
+    }
+    // What the caller's own function throws is no fault of the source.
+    const onProgress = () => {
+      throw new Error('of the caller')
+    }
+    for (const source of [path, address]) {
+      assert.is(await thrown(() => BitGen.load(source, { onProgress })), 'Error: of the caller')
     }
   } finally {
     server.close()

@@ -43,8 +43,7 @@ export async function fetchBytes(source: Source, maxBytes: number, options: Fetc
   let loaded = 0
   try {
     for (;;) {
-      const { done, value } = await reader.read()
-      signal?.throwIfAborted()
+      const { done, value } = await nextPart(reader, where, signal)
       if (done) break
       parts.push(value)
       loaded += value.length
@@ -53,12 +52,24 @@ export async function fetchBytes(source: Source, maxBytes: number, options: Fetc
     }
   } catch (error) {
     stop()
-    if (signal?.aborted || error instanceof RangeError) throw error
-    throw new Error(message(where, 'must be readable to its end', errorText(error)), { cause: error })
+    throw error
   } finally {
     signal?.removeEventListener('abort', stop)
   }
   return joined(parts, loaded)
+}
+
+type Reader = ReadableStreamDefaultReader<Uint8Array>
+
+async function nextPart(reader: Reader, where: string, signal: AbortSignal | undefined) {
+  try {
+    const part = await reader.read()
+    signal?.throwIfAborted()
+    return part
+  } catch (error) {
+    if (signal?.aborted) throw error
+    throw new Error(message(where, 'must be readable to its end', errorText(error)), { cause: error })
+  }
 }
 
 /**
