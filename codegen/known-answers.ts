@@ -5,7 +5,7 @@
  */
 import type { Fill, KnownAnswer } from '../src/abi.ts'
 import { roundUp } from '../src/abi.ts'
-import { elementBytes, type DType } from '../src/base/dtype.ts'
+import { viewBytes, type DType } from '../src/base/dtype.ts'
 import { requireThat } from '../src/base/errors.ts'
 import type { Case, CaseInput, Op, Value } from '../src/graph/graph.ts'
 import { OPS } from '../src/ops/index.ts'
@@ -134,7 +134,7 @@ function draftOf(op: Op, c: Case, gradient: boolean): Draft | null {
 /** Elements as a buffer holds them: bytes of packed codes. */
 function elementsOf(value: Value): number {
   const bytes = bytesOf(value, {})
-  return value.dtype === 't2' ? bytes : bytes / elementBytes(value.dtype)
+  return bytes / viewBytes(value.dtype)
 }
 
 function draftByHand(family: string, args: Argument[]): Draft {
@@ -149,7 +149,7 @@ function draftByHand(family: string, args: Argument[]): Draft {
     if ('read' in arg) draft.fills.push([at, ...arg.read])
     if ('write' in arg) draft.outputs.push([at, ...arg.write])
     const [dtype, count] = 'scratch' in arg ? (['u8', arg.scratch] as const) : 'read' in arg ? arg.read : arg.write
-    draft.bytes += roundUp(count * (dtype === 't2' ? 1 : elementBytes(dtype)), ALIGN)
+    draft.bytes += roundUp(count * viewBytes(dtype), ALIGN)
     return at
   }
   if (BEFORE[family]) draft.calls.push([BEFORE[family][0], ...BEFORE[family][1].map(place)])

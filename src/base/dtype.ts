@@ -13,7 +13,12 @@ export function view(dtype: DType, buffer: ArrayBufferLike, offset: number, leng
   return new VIEWS[dtype](buffer as ArrayBuffer, offset, length)
 }
 
+/** Bytes of one element of a view: of packed t2 a byte of four codes. */
+export function viewBytes(dtype: DType): number {
+  return VIEWS[dtype].BYTES_PER_ELEMENT
+}
+
 /** Bytes of one element; a t2 element has no address of its own, see packedBytes in abi.ts. */
 export function elementBytes(dtype: Exclude<DType, 't2'>): number {
-  return VIEWS[dtype].BYTES_PER_ELEMENT
+  return viewBytes(dtype)
 }

@@ -5,7 +5,7 @@
  */
 import type { Arg, KernelEntry, Plan, PlanBuffer } from '../abi.ts'
 import { BUFFER_ALIGN, roundUp } from '../abi.ts'
-import { elementBytes, type TensorData } from '../base/dtype.ts'
+import { viewBytes, type TensorData } from '../base/dtype.ts'
 import { evaluate, type Symbols } from '../base/shape.ts'
 import { message, requireThat } from '../base/errors.ts'
 import type { Kernels } from './kernels.ts'
@@ -215,8 +215,7 @@ export class Executor {
   }
 
   private viewOf(buffer: PlanBuffer, at: number, bytes: number): TensorData {
-    const width = buffer.dtype === 't2' ? 1 : elementBytes(buffer.dtype)
-    return this.kernels.view(buffer.dtype, at, bytes / width)
+    return this.kernels.view(buffer.dtype, at, bytes / viewBytes(buffer.dtype))
   }
 }
 
@@ -248,6 +247,5 @@ export function resolveArg(arg: Arg, at: readonly number[], symbols: Symbols): n
 }
 
 function bytesAt(buffer: PlanBuffer, symbols: Symbols): number {
-  const width = buffer.dtype === 't2' ? 1 : elementBytes(buffer.dtype)
-  return buffer.shape.reduce<number>((product, dim) => product * evaluate(dim, symbols), width)
+  return buffer.shape.reduce<number>((product, dim) => product * evaluate(dim, symbols), viewBytes(buffer.dtype))
 }

@@ -5,7 +5,7 @@
  */
 import type { KernelEntry, KnownAnswer } from '../abi.ts'
 import { roundUp } from '../abi.ts'
-import { elementBytes, view, type DType, type TensorData } from '../base/dtype.ts'
+import { view, viewBytes, type DType, type TensorData } from '../base/dtype.ts'
 import type { Kernels } from './kernels.ts'
 
 /** Largest difference of a kernel that is not deterministic, over the largest value of the output. */
@@ -86,14 +86,10 @@ export function digestOf(kernels: Kernels, answer: KnownAnswer, replace?: Kernel
   let hash = 0x811c9dc5
   for (const [at, dtype, count] of answer.outputs) {
     // Outputs lie 64 bytes apart in zeroed memory, so whole words may be read.
-    const words = kernels.view('i32', baseOf(kernels) + at, Math.ceil((count * widthOf(dtype)) / 4))
+    const words = kernels.view('i32', baseOf(kernels) + at, Math.ceil((count * viewBytes(dtype)) / 4))
     for (let i = 0; i < words.length; i++) hash = Math.imul(hash ^ words[i], 0x01000193)
   }
   return hash >>> 0
-}
-
-function widthOf(dtype: DType): number {
-  return dtype === 't2' ? 1 : elementBytes(dtype)
 }
 
 function floats(kernels: Kernels, answer: KnownAnswer): Float32Array[] {

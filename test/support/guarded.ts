@@ -3,7 +3,7 @@
  * that writes outside changes a guard, one that reads or writes past the last byte traps.
  */
 import { roundUp, type KernelEntry, type Plan } from '../../src/abi.ts'
-import { elementBytes, view } from '../../src/base/dtype.ts'
+import { view, viewBytes } from '../../src/base/dtype.ts'
 import { errorText } from '../../src/base/errors.ts'
 import { resolveArg } from '../../src/runtime/execute.ts'
 import type { Kernels } from '../../src/runtime/kernels.ts'
@@ -77,7 +77,7 @@ export function runGuarded(
     const feed = name === undefined ? undefined : feeds.get(name)
     if (!feed) return
     // A typed view needs an aligned start, which a buffer at the end of memory may lack.
-    const width = dtype === 't2' ? 1 : elementBytes(dtype)
+    const width = viewBytes(dtype)
     const aligned = new ArrayBuffer(feed.length * width)
     view(dtype, aligned, 0, feed.length).set(feed)
     memory.set(new Uint8Array(aligned), at[i])
