@@ -4,7 +4,7 @@
  * targets/. Of two relaxed forms the device times which is faster. All give the same int32, hence the same bits.
  */
 import { DOTS, PAIRS, panelTile, type PanelForm } from './ternary_panels.ts'
-import { i32Tile, SINGLE_ROW, TABLES } from './ternary_tiles.ts'
+import { i32Tile, SINGLE_I16, SINGLE_I32, TABLES } from './ternary_tiles.ts'
 
 /** Bytes of activations that all outputs pass over. */
 const CACHED_BYTES = 131072
@@ -119,7 +119,10 @@ export function ${name}(${PARAMETERS}): void {
 
 /** 8-bit dots into 16-bit lanes, in tiles of `rows` x 16 outputs, rows <= 8 for their place in scratch. */
 export function matmulTernaryI16(name: (family: string) => string, rows: number): string {
-  return panelProduct(name('matmul_nt__i8_t2'), rows, DOTS, SINGLE_ROW)
+  return panelProduct(name('matmul_nt__i8_t2'), rows, DOTS, SINGLE_I16, (codesAt) => {
+    return `doublePairs(${codesAt}, scratchAt, blocks)
+    const x = scratchAt`
+  })
 }
 
 /** 16-bit dots of pairs of outputs, in the same tiles; rows left over by tables. */
@@ -130,13 +133,13 @@ export function matmulTernaryPlain(name: (family: string) => string, rows: numbe
   })
 }
 
-/** Heights of tiles: the full one, and those of the rows left over. */
-const heights = (rows: number) => [rows, 3, 1].filter((height, i) => i === 0 || height < rows)
+/** Heights of tiles: the full one, and that of the rows left over; what is left of these goes one by one. */
+const heights = (rows: number) => [rows, 3].filter((height, i) => i === 0 || height < rows)
 
 /** 8-bit dots into 32-bit lanes, in tiles of `rows` x 8 outputs; of 8 outputs or fewer the second tile is left out. */
 export function matmulTernaryI32(name: (family: string) => string, rows: number): string {
   return `${HELPERS}${heights(rows).map(i32Tile).join('\n')}
-
+${SINGLE_I32}
 export function ${name('matmul_nt__i8_t2')}(${PARAMETERS}): void {
   ${SIZES}
   const most = ${rowsCached(rows)}
@@ -154,6 +157,10 @@ export function ${name('matmul_nt__i8_t2')}(${PARAMETERS}): void {
       }`,
         )
         .join('')}
+      for (; m < end; m++) {
+        single(codesAt + <usize>m * stride, w, second, blocks)
+        ${finishRows(1)}
+      }
     }
   }
 }
