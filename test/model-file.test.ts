@@ -281,6 +281,15 @@ test('numbers written at random into sealed plans end in an error or a result, n
   assert.ok(refused > 50, `${refused} of 200 were refused`)
 })
 
+test('sizes that rows cannot hold are refused where plans are written', () => {
+  const [plan] = readModelFile(bytes).plans
+  for (const size of [-4, 0.5, 2 ** 32, 2 ** 52]) {
+    const buffers = plan.buffers.map((buffer, i) => (i === 0 ? { ...buffer, bytes: size } : buffer))
+    const expected = new RegExp(`plans: must be whole numbers below 2\\^32, got ${size}`)
+    assert.throws(() => writePlans([{ ...plan, buffers }]), expected)
+  }
+})
+
 test('what is refused before memory is asked for, and behind the checksum', () => {
   assert.throws(() => readModelFile(resealed((parts) => (parts.manifest.name = other(1)))), /manifest.name/)
   assert.throws(() => readModelFile(bytes.subarray(0, dataAt + 5)), /the data must have/)
