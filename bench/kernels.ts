@@ -58,6 +58,12 @@ const ATTENTION: Sizes[] = [
   [257, 128, 4],
 ]
 
+const DOT_PEAKS: Record<Isa, string> = {
+  scalar: 'i32 mul+add',
+  simd128: 'i32x4.dot_i16x8+add',
+  relaxed: 'i16x8.relaxed_dot+add',
+}
+
 const f32Peak = (isa: Isa, { deterministic }: KernelEntry) =>
   isa === 'scalar' ? 'f32 mul+add' : deterministic ? 'f32x4 mul+add' : 'f32x4 madd'
 
@@ -70,7 +76,7 @@ export const SUBJECTS: Subject[] = [
       const operands = [place('i8', M * stride), place('f32', M), place('i32', M), place('u8', packedBytes(N, K))]
       return [...operands, place('f32', 1), 0, place('f32', M * N), place('u8', 16 * stride + 64), M, K, N]
     },
-    peak: (isa) => ({ scalar: 'i32 mul+add', simd128: 'i32x4.dot_i16x8+add', relaxed: 'i16x8.relaxed_dot+add' })[isa],
+    peak: (isa, { name }) => (name.endsWith('_dot') ? 'i32x4.relaxed_dot_add' : DOT_PEAKS[isa]),
   },
   {
     family: 'matmul_nt__f32',

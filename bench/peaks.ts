@@ -40,6 +40,12 @@ export const PEAKS: readonly Peak[] = [
     macs: 16,
     step: (p) => `i16x8.add(${p}, i16x8.relaxed_dot_i8x16_i7x16_s(${p}, w))`,
   },
+  {
+    name: 'i32x4.relaxed_dot_add',
+    isas: ['relaxed'],
+    macs: 16,
+    step: (p) => `i32x4.relaxed_dot_i8x16_i7x16_add_s(${p}, w, ${p})`,
+  },
 ]
 
 /** The peak of kernels that are bound by memory, in GB/s. */

@@ -2,7 +2,7 @@
  * The sources of one kernel module: hand-written files as they stand, generated ones from templates, and an entry
  * that exports every kernel by its full name. Also reads from the sources what the manifest says of each kernel.
  */
-import { ISAS, type Isa, type KernelEntry } from '../src/abi.ts'
+import { ISAS, trialName, type Isa, type KernelEntry } from '../src/abi.ts'
 import { requireThat } from '../src/base/errors.ts'
 import { kernelName } from './name.ts'
 import { HAND_WRITTEN, TEMPLATES, type TemplateRow } from './registry.ts'
@@ -55,7 +55,9 @@ export function emitKernels(
       const name = nameOf(family)
       requireThat(!kernels.some((k) => k.name === name), path, 'must not export a kernel that stands elsewhere', name)
       kernels.push({ name, family, params, deterministic, parallel })
-      entry.push(`export { ${family} as ${name} } from './${path.replace(/\.ts$/, '')}'`)
+      const from = `from './${path.replace(/\.ts$/, '')}'`
+      entry.push(`export { ${family} as ${name} } ${from}`)
+      if (source.includes('export function trial(')) entry.push(`export { trial as ${trialName(name)} } ${from}`)
     }
   }
 }

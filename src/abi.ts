@@ -37,6 +37,11 @@ export function packedBytes(N: number, K: number): number {
   return Math.ceil(N / BLOCK) * Math.ceil(K / BLOCK) * BLOCK_BYTES
 }
 
+/** The export that times the multiplication of a kernel, where its family has a choice: (turns: i32) -> (). */
+export function trialName(kernel: string): string {
+  return `trial_${kernel}`
+}
+
 /** What one generated kernel is; build/<isa>/manifest.json holds one entry per export. */
 export interface KernelEntry {
   /** The export: `family__tile__isa[_trick]`. */

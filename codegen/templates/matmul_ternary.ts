@@ -1,10 +1,11 @@
 /**
  * Ternary products: int8 codes x packed 2-bit weights -> exact int32 -> one scale a row (model.md section 2). Here are
  * the loops over rows and outputs, and the scalar form; register tiles stand in ternary_tiles.ts, their heights come from
- * targets/. Of two relaxed forms the device times which is faster. All give the same int32, hence the same bits.
+ * targets/. Of two relaxed forms the device times whose dots are faster. All give the same int32, hence the same bits.
  */
 import { DOTS, PAIRS, panelTile, type PanelForm } from './ternary_panels.ts'
 import { i32Tile, SINGLE_I16, SINGLE_I32, TABLES } from './ternary_tiles.ts'
+import { trialLoop } from './trial_loop.ts'
 
 /** Bytes of activations that all outputs pass over. */
 const CACHED_BYTES = 131072
@@ -119,10 +120,11 @@ export function ${name}(${PARAMETERS}): void {
 
 /** 8-bit dots into 16-bit lanes, in tiles of `rows` x 16 outputs, rows <= 8 for their place in scratch. */
 export function matmulTernaryI16(name: (family: string) => string, rows: number): string {
-  return panelProduct(name('matmul_nt__i8_t2'), rows, DOTS, SINGLE_I16, (codesAt) => {
+  const product = panelProduct(name('matmul_nt__i8_t2'), rows, DOTS, SINGLE_I16, (codesAt) => {
     return `doublePairs(${codesAt}, scratchAt, blocks)
     const x = scratchAt`
   })
+  return `${product}${trialLoop((sum) => `i16x8.add(${sum}, i16x8.relaxed_dot_i8x16_i7x16_s(${sum}, y))`)}`
 }
 
 /** 16-bit dots of pairs of outputs, in the same tiles; rows left over by tables. */
@@ -164,7 +166,7 @@ export function ${name('matmul_nt__i8_t2')}(${PARAMETERS}): void {
     }
   }
 }
-`
+${trialLoop((sum) => `i32x4.relaxed_dot_i8x16_i7x16_add_s(${sum}, y, ${sum})`)}`
 }
 
 export function matmulTernaryScalar(name: (family: string) => string): string {

@@ -2,7 +2,7 @@
  * An instantiated kernel module: its exports, its manifest and the one accessor to its memory. Views are taken fresh
  * at every use, because growing memory detaches old ones.
  */
-import type { KernelEntry, Manifest } from '../abi.ts'
+import { trialName, type KernelEntry, type Manifest } from '../abi.ts'
 import { view, type DType, type TensorData } from '../base/dtype.ts'
 import { requireThat } from '../base/errors.ts'
 import type { Team } from './threads.ts'
@@ -16,7 +16,7 @@ const MAX_BYTES = 65536 * PAGE
 /** What the trial at load found of the deterministic variants of one family. */
 export interface Trial {
   family: string
-  /** Microseconds that the known answer took, by kernel; the one that serves comes first. */
+  /** Microseconds that 100 turns of its trial loop took, by kernel; the one that serves comes first. */
   microseconds: [kernel: string, microseconds: number][]
 }
 
@@ -91,6 +91,11 @@ export class Kernels {
 
   function(entry: KernelEntry): KernelFunction {
     return this.exports[entry.name] as KernelFunction
+  }
+
+  /** The loop that times the multiplication of a kernel (codegen/templates/trial_loop.ts), where it has one. */
+  trialLoop(entry: KernelEntry): ((turns: number) => void) | undefined {
+    return this.exports[trialName(entry.name)] as KernelFunction | undefined
   }
 
   /** Makes this instance part `index` of `count`: kernels that split their outputs do theirs. */

@@ -1,7 +1,7 @@
 /**
  * Chooses the kernel module of this engine: the richest instruction set that it accepts and whose known answers come
  * out right; relaxed, simd128, scalar in this order. One module is compiled unless one fails. Within it, variants that
- * give a wrong answer are struck out, and the fastest of those with the same bits is found by a short trial.
+ * give a wrong answer are struck out, and the best of those with the same bits is found by a short trial.
  */
 import { ISAS, type Isa, type Manifest } from '../abi.ts'
 import { errorText, requireThat } from '../base/errors.ts'

@@ -1,80 +1,95 @@
 /**
- * The choice between variants of a kernel that give the same bits: each runs its known answer for a few milliseconds at
- * load, since no module can ask what its processor has (a 32-bit dot of bytes is one instruction on some, five on
- * others). In slices by turns, so that the engine's optimising compiler takes over within the trial.
+ * The choice between variants of a kernel that give the same bits: at load each runs the loop of its multiplication for
+ * a moment, since no module can ask what its processor has (a 32-bit dot of bytes is one instruction on some, five on
+ * others). That shows in the code of an engine's first compiler too, which is all that there is at a start; whole
+ * kernels take as long as each other there (codegen/templates/trial_loop.ts).
  */
-import type { KernelEntry, KnownAnswer } from '../abi.ts'
-import { clearAnswers, prepareAnswer } from './known-answers.ts'
+import type { KernelEntry } from '../abi.ts'
 import type { Kernels, Trial } from './kernels.ts'
 
-/** Milliseconds of all trials of a module together, and after how many no further turn begins on a busy machine. */
-const TRIAL_MS = 6
-const LATEST_MS = 17
+/** Turns of a loop between two looks at the clock: some microseconds. */
+const TURNS = 100
+/** Milliseconds of a slice, and its ticks where the clock is coarse: clocks of pages move by 0.1 or 1 ms. */
+const SLICE_MS = 0.03
+const SLICE_TICKS = 3
+/** Rounds of slices, one a variant, and after how many milliseconds no further one begins. */
+const ROUNDS = 9
+const LATEST_MS = 10
 /**
- * A variant takes over where it is clearly faster than the one that the target prefers, in all turns but two. Not by the
- * best turn alone: either may have waited for another process, or still run in the engine's first compiler tier when
- * the other did not. On a machine too busy for all turns nothing changes.
+ * A variant takes over from the one that the target names first where its multiplication is not clearly slower, in two of
+ * three rounds, since a slice may have waited for another process: the rest of its kernel is faster (32-bit sums, for
+ * one, need no widening). Where dots of bytes are no instruction, 32-bit ones take 1.3 to 2.4 times as long as 16-bit ones.
  */
-const TURNS = 12
-const CLEARLY = 1.25
-const TURNS_LOST = 2
+const CLEARLY = 1.1
 
 /** What was chosen, by the hash of the module: a process that loads it again does not try again. */
 const known = new Map<string, Map<string, Trial>>()
 
-/** Tries the variants of those `families` (default: all) that have several, and lets the fastest serve. */
+/** Tries the variants of those `families` (default: all) that have several with loops, and lets the fastest serve. */
 export function chooseVariants(kernels: Kernels, families?: ReadonlySet<string>): void {
-  const { sha256, answers } = kernels.manifest
-  const all = families ?? new Set(kernels.manifest.kernels.map(({ family }) => family))
-  const open = [...all].filter((family) => kernels.variants(family).length > 1)
+  const { sha256, kernels: all } = kernels.manifest
   const before = known.get(sha256) ?? new Map<string, Trial>()
   known.set(sha256, before)
-  for (const family of open) {
+  for (const family of families ?? new Set(all.map((kernel) => kernel.family))) {
     const variants = kernels.variants(family)
-    const answer = answers.find(({ calls }) => calls.some(([called]) => called === family))!
-    const trial = before.get(family) ?? tryVariants(kernels, variants, answer, open.length)
+    if (variants.length < 2) continue
+    const trial = before.get(family) ?? tryVariants(kernels, variants)
+    if (!trial) continue
     before.set(family, trial)
     kernels.trials.push(trial)
     const chosen = variants.find(({ name }) => name === trial.microseconds[0][0])
     if (chosen) kernels.prefer(chosen)
-    clearAnswers(kernels, [answer])
   }
 }
 
-function tryVariants(kernels: Kernels, variants: KernelEntry[], answer: KnownAnswer, share: number): Trial {
-  const runs = variants.map(({ name }, i) => ({
-    name,
-    run: prepareAnswer(kernels, answer, variants[i]),
-    wins: 0,
-    best: Infinity,
-  }))
+function tryVariants(kernels: Kernels, variants: readonly KernelEntry[]): Trial | undefined {
+  const runs: { name: string; loop: (turns: number) => void; wins: number; best: number }[] = []
+  for (const entry of variants) {
+    const loop = kernels.trialLoop(entry)
+    if (!loop) return undefined
+    runs.push({ name: entry.name, loop, wins: 0, best: Infinity })
+  }
+  // The first calls wait for the compiler.
+  for (const { loop } of runs) loop(1)
+  const sliceMs = Math.max(SLICE_MS, SLICE_TICKS * tickMs())
   const [preferred] = runs
-  const sliceMs = TRIAL_MS / share / TURNS / runs.length
-  const latest = performance.now() + LATEST_MS / share
-  // Most trials end here before their last turn: no other variant can win often enough any more.
-  const isOpen = (turn: number) => runs.some(({ wins }) => turn - wins <= TURNS_LOST && turn < TURNS)
-  for (let turn = 0; isOpen(turn) && performance.now() < latest; turn++) {
-    const times = runs.map(({ run }) => msPerCall(run, sliceMs))
+  // Every slice begins at the look that ended the one before, hence as a coarse clock moves on.
+  let now = nextTick()
+  const latest = now + LATEST_MS
+  const msPerCall = (loop: (turns: number) => void): number => {
+    const start = now
+    let calls = 0
+    for (; now - start < sliceMs; now = performance.now()) {
+      loop(TURNS)
+      calls++
+    }
+    return (now - start) / calls
+  }
+  let rounds = 0
+  const isOpen = () => runs.some(({ wins }) => rounds - wins <= ROUNDS / 3)
+  for (; rounds < ROUNDS && isOpen() && now < latest; rounds++) {
+    const times = runs.map(({ loop }) => msPerCall(loop))
     runs.forEach((one, i) => {
       one.best = Math.min(one.best, times[i])
-      if (times[i] * CLEARLY < times[0]) one.wins++
+      if (i > 0 && times[i] < CLEARLY * times[0]) one.wins++
     })
   }
-  const faster = runs.filter(({ wins }) => wins >= TURNS - TURNS_LOST)
-  const first = faster.reduce((best, one) => (one.best < best.best ? one : best), preferred)
+  const able = runs.filter(({ wins }) => rounds > 1 && 3 * wins >= 2 * rounds)
+  const [first = preferred] = able.sort((a, b) => a.best - b.best)
   const ordered = [first, ...runs.filter((one) => one !== first)]
   return { family: variants[0].family, microseconds: ordered.map(({ name, best }) => [name, 1000 * best]) }
 }
 
-/** Milliseconds a call, over as many as a slice takes: timers of browsers may be as coarse as a tenth of one. */
-function msPerCall(run: () => void, sliceMs: number): number {
+/** By how much the clock moves: the less of two, since either may have waited for another process. */
+function tickMs(): number {
+  const [first, second, third] = [nextTick(), nextTick(), nextTick()]
+  return Math.min(second - first, third - second)
+}
+
+/** The time when the clock moves on. */
+function nextTick(): number {
   const start = performance.now()
-  let calls = 0
-  let passed = 0
-  while (passed < sliceMs) {
-    run()
-    calls++
-    passed = performance.now() - start
-  }
-  return passed / calls
+  let now = start
+  while (now === start) now = performance.now()
+  return now
 }
