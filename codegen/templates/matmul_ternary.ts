@@ -1,10 +1,11 @@
 /**
  * Ternary products: int8 codes x packed 2-bit weights -> exact int32 -> one scale a row (model.md section 2). Here are
- * the loops over rows and outputs, and the scalar form; register tiles stand in ternary_tiles.ts, their heights come from
- * targets/. Of two relaxed forms the device times whose dots are faster. All give the same int32, hence the same bits.
+ * the loops over rows and outputs, and the scalar form; tiles of several rows stand in ternary_panels.ts, their heights
+ * come from targets/; one row alone, in ternary_rows.ts. Of two relaxed forms the device times whose dots are faster. All
+ * give the same int32, hence the same bits.
  */
-import { DOTS, PAIRS, panelTile, type PanelForm } from './ternary_panels.ts'
-import { i32Tile, SINGLE_I16, SINGLE_I32, TABLES } from './ternary_tiles.ts'
+import { DOTS, dotTile, PAIRS, panelTile, UNPACK_I32 } from './ternary_panels.ts'
+import { SINGLE_I16, SINGLE_I32, TABLES } from './ternary_rows.ts'
 import { trialLoop } from './trial_loop.ts'
 
 /** Bytes of activations that all outputs pass over. */
@@ -31,17 +32,18 @@ function finish(sumsOf: usize, rowSum: i32, scale: f32, biasAt: usize, yAt: usiz
 }
 `
 
-/** Vector forms of `finish` for 16 outputs: sums in registers, and in memory; the same operations a lane. */
+/** Vector forms of `finish` for 8 and 16 outputs: sums in registers, and in memory; the same operations a lane. */
 const FINISH_VECTOR = `
+@inline function finish8(s0: v128, s1: v128, scale: v128, biasAt: usize, yAt: usize): void {
+  let y0 = f32x4.mul(f32x4.convert_i32x4_s(s0), scale), y1 = f32x4.mul(f32x4.convert_i32x4_s(s1), scale)
+  if (biasAt) { y0 = f32x4.add(y0, v128.load(biasAt)); y1 = f32x4.add(y1, v128.load(biasAt, 16)) }
+  v128.store(yAt, y0); v128.store(yAt, y1, 16)
+}
+
 @inline function finish16(s0: v128, s1: v128, s2: v128, s3: v128, scale: f32, biasAt: usize, yAt: usize): void {
   const s = f32x4.splat(scale)
-  let y0 = f32x4.mul(f32x4.convert_i32x4_s(s0), s), y1 = f32x4.mul(f32x4.convert_i32x4_s(s1), s)
-  let y2 = f32x4.mul(f32x4.convert_i32x4_s(s2), s), y3 = f32x4.mul(f32x4.convert_i32x4_s(s3), s)
-  if (biasAt) {
-    y0 = f32x4.add(y0, v128.load(biasAt)); y1 = f32x4.add(y1, v128.load(biasAt, 16))
-    y2 = f32x4.add(y2, v128.load(biasAt, 32)); y3 = f32x4.add(y3, v128.load(biasAt, 48))
-  }
-  v128.store(yAt, y0); v128.store(yAt, y1, 16); v128.store(yAt, y2, 32); v128.store(yAt, y3, 48)
+  finish8(s0, s1, s, biasAt, yAt)
+  finish8(s2, s3, s, biasAt ? biasAt + 32 : 0, yAt + 32)
 }
 
 function finishSums(sumsOf: usize, rowSum: i32, scale: f32, biasAt: usize, yAt: usize, columns: i32): void {
@@ -71,47 +73,52 @@ const OUTPUTS = `const columns = min(16, N - n0)
 /** Rows that stay in the second-level cache while all outputs pass over them. */
 const rowsCached = (rows: number) => `max(1, ${CACHED_BYTES} / <i32>stride / ${rows}) * ${rows}`
 
-/** Finishes `rows` rows of sums from row m on. */
-const finishRows = (rows: number) => `for (let r = 0; r < ${rows}; r++) {
-        const row = m + r
-        const scale = gamma * (load<f32>(absmaxAt + (<usize>row << 2)) / 127)
-        const sum = load<i32>(sumsAt + (<usize>row << 2))
-        finishSums(SUMS + (<usize>r << 6), sum, scale, bias, yAt + <usize>row * yStride + (<usize>n0 << 2), columns)
-      }`
+/** What multiplies rows over a panel, and what multiplies one row alone. */
+interface Form {
+  /** `unpack` and the tiles, by their heights: the full one, and of fewer rows what rows left over take. */
+  unpack: string
+  heights: readonly number[]
+  tile: (rows: number) => string
+  single: string
+  /** What `single` reads in place of the codes. */
+  from?: (codesAt: string) => string
+}
 
-/** Rows in tiles over panels, then those left over one by one: `from` says what `single` reads in place of the codes. */
-function panelProduct(
-  name: string,
-  rows: number,
-  form: PanelForm,
-  single: string,
-  from = (codesAt: string) => `const x = ${codesAt}`,
-): string {
-  return `${HELPERS}${form.unpack}
-${panelTile(rows, form)}${single}
+/** Rows in tiles over panels, then those left over one by one. */
+function panelProduct(name: string, form: Form): string {
+  const { unpack, heights, tile, single, from = (codesAt: string) => `const x = ${codesAt}` } = form
+  return `${HELPERS}${unpack}
+${heights.map(tile).join('')}${single}
 export function ${name}(${PARAMETERS}): void {
   ${SIZES}
-  const tiled = M - M % ${rows}
-  const most = ${rowsCached(rows)}
+  // For 3 rows a panel costs more than it saves.
+  const tiled = M < 4 ? 0 : M - ${heights.reduce((left, rows) => `${left} % ${rows}`, 'M')}
+  const most = ${rowsCached(heights[0])}
   for (let m0 = 0; m0 < tiled; m0 += most) {
     const end = min(tiled, m0 + most)
     for (let n0 = first; n0 < past; n0 += 16) {
       ${OUTPUTS}
       unpack(w, second, scratchAt, blocks)
-      let to = yAt + <usize>m0 * yStride + (<usize>n0 << 2)
-      for (let m = m0; m < end; m += ${rows}) {
+      let m = m0, to = yAt + <usize>m0 * yStride + (<usize>n0 << 2)
+      ${heights
+        .map(
+          (rows) => `for (; m + ${rows} <= end; m += ${rows}) {
         const at = <usize>m << 2
-        tile(codesAt + <usize>m * stride, stride, absmaxAt + at, sumsAt + at, scratchAt, gamma, bias, to, yStride, blocks, columns)
+        tile_${rows}(codesAt + <usize>m * stride, stride, absmaxAt + at, sumsAt + at, scratchAt, gammaAt, bias, to, yStride, blocks, columns)
         to += ${rows} * yStride
-      }
+      }`,
+        )
+        .join('\n      ')}
     }
   }
   for (let m = tiled; m < M; m++) {
     ${from('codesAt + <usize>m * stride')}
+    const scale = gamma * (load<f32>(absmaxAt + (<usize>m << 2)) / 127)
+    const sum = load<i32>(sumsAt + (<usize>m << 2))
     for (let n0 = first; n0 < past; n0 += 16) {
       ${OUTPUTS}
       single(x, w, second, blocks)
-      ${finishRows(1)}
+      finishSums(SUMS, sum, scale, bias, yAt + <usize>m * yStride + (<usize>n0 << 2), columns)
     }
   }
 }
@@ -120,53 +127,38 @@ export function ${name}(${PARAMETERS}): void {
 
 /** 8-bit dots into 16-bit lanes, in tiles of `rows` x 16 outputs, rows <= 8 for their place in scratch. */
 export function matmulTernaryI16(name: (family: string) => string, rows: number): string {
-  const product = panelProduct(name('matmul_nt__i8_t2'), rows, DOTS, SINGLE_I16, (codesAt) => {
-    return `doublePairs(${codesAt}, scratchAt, blocks)
-    const x = scratchAt`
+  const product = panelProduct(name('matmul_nt__i8_t2'), {
+    unpack: DOTS.unpack,
+    heights: [rows],
+    tile: (height) => panelTile(height, DOTS),
+    single: SINGLE_I16,
+    from: (codesAt) => `doublePairs(${codesAt}, scratchAt, blocks)
+    const x = scratchAt`,
   })
   return `${product}${trialLoop((sum) => `i16x8.add(${sum}, i16x8.relaxed_dot_i8x16_i7x16_s(${sum}, y))`)}`
 }
 
 /** 16-bit dots of pairs of outputs, in the same tiles; rows left over by tables. */
 export function matmulTernaryPlain(name: (family: string) => string, rows: number): string {
-  return panelProduct(name('matmul_nt__i8_t2'), rows, PAIRS, TABLES, (codesAt) => {
-    return `tables(${codesAt}, scratchAt, blocks)
-    const x = scratchAt`
+  return panelProduct(name('matmul_nt__i8_t2'), {
+    unpack: PAIRS.unpack,
+    heights: [rows],
+    tile: (height) => panelTile(height, PAIRS),
+    single: TABLES,
+    from: (codesAt) => `tables(${codesAt}, scratchAt, blocks)
+    const x = scratchAt`,
   })
 }
 
-/** Heights of tiles: the full one, and that of the rows left over; what is left of these goes one by one. */
-const heights = (rows: number) => [rows, 3].filter((height, i) => i === 0 || height < rows)
-
-/** 8-bit dots into 32-bit lanes, in tiles of `rows` x 8 outputs; of 8 outputs or fewer the second tile is left out. */
+/** 8-bit dots into 32-bit lanes, in tiles of `rows` x 8 outputs, and lower ones for rows left over. */
 export function matmulTernaryI32(name: (family: string) => string, rows: number): string {
-  return `${HELPERS}${heights(rows).map(i32Tile).join('\n')}
-${SINGLE_I32}
-export function ${name('matmul_nt__i8_t2')}(${PARAMETERS}): void {
-  ${SIZES}
-  const most = ${rowsCached(rows)}
-  for (let m0 = 0; m0 < M; m0 += most) {
-    const end = min(M, m0 + most)
-    for (let n0 = first; n0 < past; n0 += 16) {
-      ${OUTPUTS}
-      let m = m0${heights(rows)
-        .map(
-          (height) => `
-      for (; m + ${height} <= end; m += ${height}) {
-        tile_${height}(codesAt + <usize>m * stride, stride, w, 0, blocks)
-        if (second) tile_${height}(codesAt + <usize>m * stride, stride, w + second, 32, blocks)
-        ${finishRows(height)}
-      }`,
-        )
-        .join('')}
-      for (; m < end; m++) {
-        single(codesAt + <usize>m * stride, w, second, blocks)
-        ${finishRows(1)}
-      }
-    }
-  }
-}
-${trialLoop((sum) => `i32x4.relaxed_dot_i8x16_i7x16_add_s(${sum}, y, ${sum})`)}`
+  const product = panelProduct(name('matmul_nt__i8_t2'), {
+    unpack: UNPACK_I32,
+    heights: [rows, 5, 4, 3].filter((height, i) => i === 0 || height < rows),
+    tile: dotTile,
+    single: SINGLE_I32,
+  })
+  return `${product}${trialLoop((sum) => `i32x4.relaxed_dot_i8x16_i7x16_add_s(${sum}, y, ${sum})`)}`
 }
 
 export function matmulTernaryScalar(name: (family: string) => string): string {

@@ -1,8 +1,9 @@
 /**
  * Register tiles of the ternary product for several rows (matmul_ternary.ts). The weights of 16 outputs are unpacked
  * into a panel, a byte a weight, which all rows pass over: so decoding hardly counts, and a multiplication and an
- * addition of vectors make 16 products in both forms, on plain vectors too. On x86-64 with 8-bit dots 95 to 110 % of the
- * loop of bench/peaks.ts, which keeps the same instructions in another order; with 16-bit dots 1.5 times its loop.
+ * addition of vectors make 16 products, on plain vectors too; an instruction that does both makes as many. On x86-64
+ * with 8-bit dots 80 to 110 % of the loop of bench/peaks.ts, which keeps the same instructions in another order; with
+ * 16-bit dots 1.1 to 1.5 times its loop.
  */
 import { each } from '../text.ts'
 
@@ -98,17 +99,21 @@ function unpack(w: usize, second: usize, to: usize, blocks: i32): void {
   sums: (p, q) => [`firsts(${p})`, `firsts(${q})`, `seconds(${p})`, `seconds(${q})`],
 }
 
+const TILE_PARAMETERS =
+  'xAt: usize, stride: usize, absmaxAt: usize, sumsAt: usize, w: usize, gammaAt: usize, biasAt: usize, yAt: usize, yStride: usize, blocks: i32, columns: i32'
+
+const scale = (r: number) => `load<f32>(gammaAt) * (load<f32>(absmaxAt, ${4 * r}) / 127)`
+
 /**
- * `tile(...)`: y of `rows` rows x 16 outputs, of which the first `columns` are there; rows <= 8, for their place in SUMS.
+ * `tile_R(...)`: y of `rows` rows x 16 outputs, of which the first `columns` are there; rows <= 8, for their place in SUMS.
  * Of the 15 vector registers that engines leave on x86-64, 4 rows take 8 for sums, 4 for weights and 3 for the rest.
  */
 export function panelTile(rows: number, { inputs, start, step, sums }: PanelForm): string {
   const at = (r: number, i: number) => `SUMS + ${64 * r + 16 * i}`
   const totals = (r: number) => sums(`p${r}`, `q${r}`).map((sum, i) => `i32x4.add(v128.load(${at(r, i)}), ${sum})`)
   const store = (r: number) => totals(r).map((total, i) => `v128.store(${at(r, i)}, ${total})`)
-  const scale = (r: number) => `gamma * (load<f32>(absmaxAt, ${4 * r}) / 127)`
   return `
-function tile(xAt: usize, stride: usize, absmaxAt: usize, sumsAt: usize, w: usize, gamma: f32, biasAt: usize, yAt: usize, yStride: usize, blocks: i32, columns: i32): void {
+function tile_${rows}(${TILE_PARAMETERS}): void {
   ${each(
     rows,
     (r) => `let x${r} = xAt + ${r} * stride, p${r} = ${start(r)}, q${r}: v128
@@ -132,6 +137,63 @@ function tile(xAt: usize, stride: usize, absmaxAt: usize, sumsAt: usize, w: usiz
     }
   }
   ${each(rows, (r) => `finish16(${totals(r).join(', ')}, ${scale(r)}, biasAt, yAt + ${r} * yStride)`, '  ')}
+}
+`
+}
+
+/** Panel of the 32-bit dots, [K/4][16 outputs][4 inputs] of codes. */
+export const UNPACK_I32 = `
+function unpack(w: usize, second: usize, to: usize, blocks: i32): void {
+  const mask = v128.load(MASK)
+  for (; blocks > 0; blocks--) {
+    const u = v128.load(w), v = v128.load(w + second)
+    let a: v128, b: v128
+    ${['u', 'v']
+      .flatMap((block, second) =>
+        [0, 1].map((h) => {
+          const part = (s: number) => `v128.and(i16x8.shr_u(${block}, ${2 * s}), mask)`
+          const at = 64 * h + 32 * second
+          return `a = ${part(2 * h)}; b = ${part(2 * h + 1)}
+    v128.store(to, i16x8.shuffle(a, b, 0, 8, 1, 9, 2, 10, 3, 11), ${at}); v128.store(to, i16x8.shuffle(a, b, 4, 12, 5, 13, 6, 14, 7, 15), ${at + 16})`
+        }),
+      )
+      .join('\n    ')}
+    w += 16
+    to += 128
+  }
+}`
+
+/**
+ * The tile of relaxed 8-bit dots of four inputs into 32-bit lanes, one instruction on arm64 with dotprod and on AVX-VNNI:
+ * 8 outputs of `rows` rows, then the other 8. Of 15 vector registers 6 rows take 12 for sums, 2 for weights, 1 for
+ * activations. Sums begin as in DOTS; they hold any K below 2^23.
+ */
+export function dotTile(rows: number): string {
+  const dot = (r: number, sum: string, w: string) =>
+    `${sum}${r} = i32x4.relaxed_dot_i8x16_i7x16_add_s(x, ${w}, ${sum}${r})`
+  return `
+function tile_${rows}(${TILE_PARAMETERS}): void {
+  half_${rows}(xAt, stride, absmaxAt, sumsAt, w, gammaAt, biasAt, yAt, yStride, blocks, columns)
+  if (columns > 8) half_${rows}(xAt, stride, absmaxAt, sumsAt, w + 32, gammaAt, biasAt ? biasAt + 32 : 0, yAt + 32, yStride, blocks, columns - 8)
+}
+
+function half_${rows}(${TILE_PARAMETERS}): void {
+  ${each(rows, (r) => `let x${r} = xAt + ${r} * stride, p${r} = i32x4.splat(-load<i32>(sumsAt, ${4 * r})), q${r} = p${r}`, '  ')}
+  for (const end = w + (<usize>blocks << 7); w < end; w += 64) {
+    const a = v128.load(w), b = v128.load(w, 16)
+    let x: v128
+    ${each(rows, (r) => `x = v128.load32_splat(x${r}); ${dot(r, 'p', 'a')}; ${dot(r, 'q', 'b')}; x${r} += 4`, '    ')}
+  }
+  if (columns >= 8) {
+    ${each(rows, (r) => `finish8(p${r}, q${r}, f32x4.splat(${scale(r)}), biasAt, yAt + ${r} * yStride)`, '    ')}
+    return
+  }
+  ${each(
+    rows,
+    (r) => `v128.store(SUMS, p${r}); v128.store(SUMS, q${r}, 16)
+  finish(SUMS, 0, ${scale(r)}, biasAt, yAt + ${r} * yStride, columns)`,
+    '  ',
+  )}
 }
 `
 }

@@ -1,36 +1,8 @@
 /**
- * Sums of the ternary product (matmul_ternary.ts) straight from packed weights, into SUMS, where a row has 16: of one
- * row, and of some rows by 32-bit dots. The block layout of src/abi.ts puts outputs into lanes, so no sum ever crosses
- * lanes. One function a tile, because asc neither unrolls nor keeps arrays in registers. All forms give the same int32.
+ * The ternary product of one row alone (matmul_ternary.ts): 16 sums, into SUMS, straight from packed weights. The block
+ * layout of src/abi.ts puts outputs into lanes, so no sum ever crosses lanes. All forms give the same int32.
  */
 import { each } from '../text.ts'
-
-/** Part `s` of a block: the inputs 2s and 2s + 1 of each of its 8 outputs, as bytes. */
-const part = (block: string, s: number) => `v128.and(${s ? `i16x8.shr_u(${block}, ${2 * s})` : block}, mask)`
-
-/** Relaxed 8-bit dots of four inputs into 32-bit lanes, 8 outputs: one instruction on arm64 with dotprod, and AVX-VNNI. */
-export function i32Tile(rows: number): string {
-  return `
-function tile_${rows}(xAt: usize, stride: usize, w: usize, at: usize, blocks: i32): void {
-  const mask = v128.load(MASK)
-  ${each(rows, (r) => `let x${r} = xAt + ${r} * stride, p${r} = i32x4.splat(0), q${r} = i32x4.splat(0)`, '  ')}
-  for (; blocks > 0; blocks--) {
-    const u = v128.load(w)
-    let a: v128, b: v128, c: v128, x: v128
-    ${each(
-      2,
-      (
-        h,
-      ) => `a = ${part('u', 2 * h)}; c = ${part('u', 2 * h + 1)}; b = i16x8.shuffle(a, c, 4, 12, 5, 13, 6, 14, 7, 15); a = i16x8.shuffle(a, c, 0, 8, 1, 9, 2, 10, 3, 11)
-    ${each(rows, (r) => `x = v128.load32_splat(x${r}, ${4 * h}); p${r} = i32x4.relaxed_dot_i8x16_i7x16_add_s(x, a, p${r}); q${r} = i32x4.relaxed_dot_i8x16_i7x16_add_s(x, b, q${r})`, '    ')}`,
-      '    ',
-    )}
-    w += 16
-    ${each(rows, (r) => `x${r} += 8`, '    ')}
-  }
-  ${each(rows, (r) => `v128.store(SUMS + at + ${64 * r}, p${r}); v128.store(SUMS + at + ${64 * r}, q${r}, 16)`, '  ')}
-}`
-}
 
 /** Adds the products of a block at `at` to sums of its outputs 0 to 3 and 4 to 7: `s` of four inputs, `t` of the others. */
 const addBlock = (at: string, s: [string, string], t: [string, string]) => {
