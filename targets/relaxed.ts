@@ -12,7 +12,7 @@ export const relaxed: Target = {
     { template: 'attention', tile: 'm5n8' },
     { template: 'matmul_f32_madd', tile: 'm6n8', trick: 'madd', deterministic: false },
     { template: 'matmul_f32', tile: 'm5n8' },
-    { template: 'matmul_ternary_i16', tile: 'm4n16' },
+    { template: 'matmul_ternary_i16', tile: 'm5n8' },
     { template: 'matmul_ternary_i32', tile: 'm6n8', trick: 'dot' },
   ],
   facts: [

@@ -26,7 +26,7 @@ interface Problem {
   bound: number
 }
 
-const depths = [...Array.from({ length: 40 }, (_, i) => i + 1), 127, 128, 129, 130, 255, 256, 257]
+const depths = [...Array.from({ length: 40 }, (_, i) => i + 1), 127, 128, 129, 130, 255, 256, 257, 272, 520, 521]
 const sides = Array.from({ length: 17 }, (_, i) => i + 1)
 
 /** Every depth with a few sides, and every side with a few depths. */

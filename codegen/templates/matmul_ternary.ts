@@ -4,7 +4,7 @@
  * come from targets/; one row alone, in ternary_rows.ts. Of two relaxed forms the device times whose dots are faster. All
  * give the same int32, hence the same bits.
  */
-import { DOTS, dotTile, PAIRS, panelTile, UNPACK_I32 } from './ternary_panels.ts'
+import { DOTS_I16, DOTS_I32, dotTile, pairTile, UNPACK_FOURS, UNPACK_PAIRS } from './ternary_panels.ts'
 import { SINGLE_I16, SINGLE_I32, TABLES } from './ternary_rows.ts'
 import { trialLoop } from './trial_loop.ts'
 
@@ -125,12 +125,15 @@ export function ${name}(${PARAMETERS}): void {
 `
 }
 
-/** 8-bit dots into 16-bit lanes, in tiles of `rows` x 16 outputs, rows <= 8 for their place in scratch. */
+/** Tiles of relaxed dots: the full one, and lower ones for rows left over. */
+const heights = (rows: number) => [rows, ...[5, 4, 3].filter((height) => height < rows)]
+
+/** 8-bit dots into 16-bit lanes, in tiles of `rows` x 8 outputs. */
 export function matmulTernaryI16(name: (family: string) => string, rows: number): string {
   const product = panelProduct(name('matmul_nt__i8_t2'), {
-    unpack: DOTS.unpack,
-    heights: [rows],
-    tile: (height) => panelTile(height, DOTS),
+    unpack: UNPACK_FOURS,
+    heights: heights(rows),
+    tile: (height) => dotTile(height, DOTS_I16),
     single: SINGLE_I16,
     from: (codesAt) => `doublePairs(${codesAt}, scratchAt, blocks)
     const x = scratchAt`,
@@ -138,24 +141,24 @@ export function matmulTernaryI16(name: (family: string) => string, rows: number)
   return `${product}${trialLoop((sum) => `i16x8.add(${sum}, i16x8.relaxed_dot_i8x16_i7x16_s(${sum}, y))`)}`
 }
 
-/** 16-bit dots of pairs of outputs, in the same tiles; rows left over by tables. */
+/** 16-bit dots of pairs of outputs, in tiles of `rows` x 16 outputs, rows <= 8; rows left over by tables. */
 export function matmulTernaryPlain(name: (family: string) => string, rows: number): string {
   return panelProduct(name('matmul_nt__i8_t2'), {
-    unpack: PAIRS.unpack,
+    unpack: UNPACK_PAIRS,
     heights: [rows],
-    tile: (height) => panelTile(height, PAIRS),
+    tile: pairTile,
     single: TABLES,
     from: (codesAt) => `tables(${codesAt}, scratchAt, blocks)
     const x = scratchAt`,
   })
 }
 
-/** 8-bit dots into 32-bit lanes, in tiles of `rows` x 8 outputs, and lower ones for rows left over. */
+/** 8-bit dots into 32-bit lanes, in tiles of `rows` x 8 outputs. */
 export function matmulTernaryI32(name: (family: string) => string, rows: number): string {
   const product = panelProduct(name('matmul_nt__i8_t2'), {
-    unpack: UNPACK_I32,
-    heights: [rows, 5, 4, 3].filter((height, i) => i === 0 || height < rows),
-    tile: dotTile,
+    unpack: UNPACK_FOURS,
+    heights: heights(rows),
+    tile: (height) => dotTile(height, DOTS_I32),
     single: SINGLE_I32,
   })
   return `${product}${trialLoop((sum) => `i32x4.relaxed_dot_i8x16_i7x16_add_s(${sum}, y, ${sum})`)}`
