@@ -272,5 +272,5 @@ export function ${name('matmul_nn__t2')}(dyAt: usize, packedAt: usize, gammaAt: 
   }
   multiply(dyAt, panelsAt, 0, dxAt, M, N, K, first, end)
 }
-${madd ? '' : int8Rows(vector, name)}`
+${int8Rows(vector, name)}`
 }
