@@ -1,6 +1,6 @@
 /**
  * 128-bit vectors: Chrome 91, Firefox 89, Safari 16.4, Node 16. No 8-bit dot; a 16-bit one serves two outputs of a
- * ternary product at once, so several rows take 1.3 to 1.5 times as long as with relaxed, one row 2 to 4 times.
+ * ternary product at once, so several rows take 1.1 to 1.7 times as long as with relaxed, one row 1.3 to 4 times.
  */
 import type { Target } from './target.ts'
 
@@ -13,7 +13,7 @@ export const simd128: Target = {
     { template: 'matmul_ternary_plain', tile: 'm4n16' },
   ],
   facts: [{ says: 'Chrome 91, Firefox 89, Safari 16.4, Node 16', source: 'https://webassembly.org/features' }],
-  limits: 'no 8-bit dot: products take 1.3 to 4 times as long as with relaxed',
+  limits: 'no 8-bit dot: products take 1.1 to 4 times as long as with relaxed',
   proofs: [
     { by: 'node', node: 'x64@20', isas: ['simd128'] },
     { by: 'node', node: 'x64@22', isas: ['simd128'] },
