@@ -56,7 +56,9 @@ export const DOTS_I16: DotForm = {
 /**
  * The tile of relaxed 8-bit dots: 8 outputs of `rows` rows, then the other 8. Codes of activations lie in -127..127 and
  * of weights in 0..2; instead of w = code - 1, sums begin below zero by the sum of activations. Of 15 vector registers 6
- * rows take 12 for sums, 2 for weights and 1 for activations; dots into 16-bit lanes need another for the product.
+ * rows take 12 for sums, 2 for weights and 1 for activations; dots into 16-bit lanes need another for the product. So
+ * gamma waits in memory, and a turn takes four inputs: of eight V8 keeps all weights at once and spills sums, a fifth
+ * slower.
  */
 export function dotTile(rows: number, { add, inputs }: DotForm): string {
   const sums = Array.from({ length: rows }, (_, r) => [`p${r}`, `q${r}`]).flat()
