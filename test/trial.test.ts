@@ -119,6 +119,9 @@ test('every module can try the families of which it has several variants', async
         loop(1)
       }
     }
+    chooseVariants(kernels)
+    const from = kernels.manifest.heapBase
+    assert.ok(kernels.view('u8', from, kernels.memory.buffer.byteLength - from).every((byte) => byte === 0))
   }
 })
 

@@ -138,7 +138,7 @@ export function matmulTernaryI16(name: (family: string) => string, rows: number)
     from: (codesAt) => `doublePairs(${codesAt}, scratchAt, blocks)
     const x = scratchAt`,
   })
-  return `${product}${trialLoop((sum) => `i16x8.add(${sum}, i16x8.relaxed_dot_i8x16_i7x16_s(${sum}, y))`)}`
+  return `${product}${trialLoop(DOTS_I16)}`
 }
 
 /** 16-bit dots of pairs of outputs, in tiles of `rows` x 16 outputs, rows <= 8; rows left over by tables. */
@@ -161,7 +161,7 @@ export function matmulTernaryI32(name: (family: string) => string, rows: number)
     tile: (height) => dotTile(height, DOTS_I32),
     single: SINGLE_I32,
   })
-  return `${product}${trialLoop((sum) => `i32x4.relaxed_dot_i8x16_i7x16_add_s(${sum}, y, ${sum})`)}`
+  return `${product}${trialLoop(DOTS_I32)}`
 }
 
 export function matmulTernaryScalar(name: (family: string) => string): string {

@@ -36,20 +36,20 @@ function unpack(w: usize, second: usize, to: usize, blocks: i32): void {
 
 /** A relaxed dot of four inputs with four outputs. */
 export interface DotForm {
-  /** Adds the products of x with the weights w to a sum. */
-  add: (sum: string, w: string) => string
+  /** Adds the products of the activations x with the weights w to a sum. */
+  add: (sum: string, x: string, w: string) => string
   /** Inputs that a sum holds before it is widened to 32 bits, where it must be. */
   inputs?: number
 }
 
 /** Into 32-bit lanes, which hold any K below 2^23: one instruction on arm64 with dotprod and on AVX-VNNI. */
 export const DOTS_I32: DotForm = {
-  add: (sum, w) => `i32x4.relaxed_dot_i8x16_i7x16_add_s(x, ${w}, ${sum})`,
+  add: (sum, x, w) => `i32x4.relaxed_dot_i8x16_i7x16_add_s(${x}, ${w}, ${sum})`,
 }
 
 /** Into 16-bit lanes, two an output: pairs are 2*2*127 at most, and 64 of them stay below 2^15. */
 export const DOTS_I16: DotForm = {
-  add: (sum, w) => `i16x8.add(${sum}, i16x8.relaxed_dot_i8x16_i7x16_s(x, ${w}))`,
+  add: (sum, x, w) => `i16x8.add(${sum}, i16x8.relaxed_dot_i8x16_i7x16_s(${x}, ${w}))`,
   inputs: 256,
 }
 
@@ -69,7 +69,7 @@ export function dotTile(rows: number, { add, inputs }: DotForm): string {
   const loop = (blocks: string) => `for (const end = w + (<usize>${blocks} << 7); w < end; w += 64) {
     const a = v128.load(w), b = v128.load(w, 16)
     let x: v128
-    ${each(rows, (r) => `x = v128.load32_splat(x${r}); p${r} = ${add(`p${r}`, 'a')}; q${r} = ${add(`q${r}`, 'b')}; x${r} += 4`, '    ')}
+    ${each(rows, (r) => `x = v128.load32_splat(x${r}); p${r} = ${add(`p${r}`, 'x', 'a')}; q${r} = ${add(`q${r}`, 'x', 'b')}; x${r} += 4`, '    ')}
   }`
   const chunks = `${each(rows, (r) => `p${r} = ${start(r)}; q${r} = p${r}; v128.store(SUMS, p${r}, ${32 * r}); v128.store(SUMS, p${r}, ${32 * r + 16})`, '  ')}
   for (; blocks > 0; blocks -= ${inputs! / 8}) {

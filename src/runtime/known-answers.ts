@@ -176,7 +176,7 @@ export function checkAnswers(kernels: Kernels, families?: ReadonlySet<string>): 
 }
 
 /** Zeroes the memory that answers used. */
-export function clearAnswers(kernels: Kernels, answers: readonly KnownAnswer[]): void {
+function clearAnswers(kernels: Kernels, answers: readonly KnownAnswer[]): void {
   const most = answers.reduce((bytes, answer) => Math.max(bytes, answer.bytes), 0)
   kernels.view('u8', baseOf(kernels), most).fill(0)
 }

@@ -25,7 +25,7 @@ const CLEARLY = 1.1
 /** What was chosen, by the hash of the module: a process that loads it again does not try again. */
 const known = new Map<string, Map<string, Trial>>()
 
-/** Tries the variants of those `families` (default: all) that have several with loops, and lets the fastest serve. */
+/** Tries the variants of those `families` (default: all) that have several with loops, and lets the best serve. */
 export function chooseVariants(kernels: Kernels, families?: ReadonlySet<string>): void {
   const { sha256, kernels: all } = kernels.manifest
   const before = known.get(sha256) ?? new Map<string, Trial>()
@@ -52,29 +52,28 @@ function tryVariants(kernels: Kernels, variants: readonly KernelEntry[]): Trial 
   // The first calls wait for the compiler.
   for (const { loop } of runs) loop(1)
   const sliceMs = Math.max(SLICE_MS, SLICE_TICKS * tickMs())
-  const [preferred] = runs
+  const [preferred, ...others] = runs
   // Every slice begins at the look that ended the one before, hence as a coarse clock moves on.
   let now = nextTick()
   const latest = now + LATEST_MS
-  const msPerCall = (loop: (turns: number) => void): number => {
+  const msPerCall = (run: (typeof runs)[number]): number => {
     const start = now
     let calls = 0
     for (; now - start < sliceMs; now = performance.now()) {
-      loop(TURNS)
+      run.loop(TURNS)
       calls++
     }
-    return (now - start) / calls
+    const time = (now - start) / calls
+    run.best = Math.min(run.best, time)
+    return time
   }
   let rounds = 0
-  const isOpen = () => runs.some(({ wins }) => rounds - wins <= ROUNDS / 3)
+  const isOpen = () => others.some(({ wins }) => rounds - wins <= ROUNDS / 3)
   for (; rounds < ROUNDS && isOpen() && now < latest; rounds++) {
-    const times = runs.map(({ loop }) => msPerCall(loop))
-    runs.forEach((one, i) => {
-      one.best = Math.min(one.best, times[i])
-      if (i > 0 && times[i] < CLEARLY * times[0]) one.wins++
-    })
+    const time = msPerCall(preferred)
+    for (const one of others) if (msPerCall(one) < CLEARLY * time) one.wins++
   }
-  const able = runs.filter(({ wins }) => rounds > 1 && 3 * wins >= 2 * rounds)
+  const able = others.filter(({ wins }) => rounds > 1 && 3 * wins >= 2 * rounds)
   const [first = preferred] = able.sort((a, b) => a.best - b.best)
   const ordered = [first, ...runs.filter((one) => one !== first)]
   return { family: variants[0].family, microseconds: ordered.map(({ name, best }) => [name, 1000 * best]) }
