@@ -104,9 +104,9 @@ type Named = ReadonlyMap<string, PlanBuffer>
 /** What a plan takes and gives, by name; of two that share one, which the check of the plan refuses, the first. */
 function portsOf({ buffers }: Plan): Named {
   const named = new Map<string, PlanBuffer>()
-  for (const buffer of buffers) {
-    const { segment, name } = buffer
-    if (segment === 'io' && name !== undefined && !named.has(name)) named.set(name, buffer)
+  for (let i = 0; i < buffers.length; i++) {
+    const { segment, name } = buffers[i]
+    if (segment === 'io' && name !== undefined && !named.has(name)) named.set(name, buffers[i])
   }
   return named
 }

@@ -208,14 +208,16 @@ class PlanReader {
     let i = this.nextCall
     while (list.length < count) {
       const k = this.tables.kernels[rows[i]]
-      const end = i + 2 + rows[i + 1]
-      if (k === undefined || !(end <= rows.length)) return undefined
-      const a: Arg[] = []
-      for (i += 2; i < end; i++) {
-        const code = rows[i]
+      const length = rows[i + 1]
+      const from = i + 2
+      i = from + length
+      if (k === undefined || !(i <= rows.length)) return undefined
+      const a = new Array<Arg>(length)
+      for (let j = 0; j < length; j++) {
+        const code = rows[from + j]
         const arg = code & 1 ? constants[code >>> 1] : addresses[code >>> 1]
         if (arg === undefined) return undefined
-        a.push(arg)
+        a[j] = arg
       }
       list.push({ k, a })
     }

@@ -4,7 +4,7 @@
  * writes a strict subset of our own (`sealSafetensors`), which `{ strict: true }` asks for. Runs anywhere: no Node.
  * Reading is zero-copy where the data is aligned, so tensors share memory with the bytes that they were read from.
  */
-import { errorText, refuse, requireKind, requireThat, type Fault } from '../base/errors.ts'
+import { errorText, message, refuse, requireKind, requireThat, type Fault } from '../base/errors.ts'
 import { checksum } from './checksum.ts'
 import { isCount, isRecord } from './json.ts'
 import { requireUniqueKeys } from './json-keys.ts'
@@ -105,9 +105,9 @@ export function readSafetensors(bytes: Uint8Array, options: { strict?: boolean }
   checkContiguous(entries, bytes.length - dataAt)
   if (options.strict) checkStrict(bytes, metadata, dataAt)
   const tensors = new Map<string, Tensor>()
-  for (const { name, dtype, shape, begin, end } of entries) {
+  entries.forEach(({ name, dtype, shape, begin, end }) => {
     tensors.set(name, { dtype, shape, data: viewAt(bytes, dtype, dataAt + begin, end - begin) })
-  }
+  })
   return { tensors, metadata }
 }
 
@@ -166,7 +166,11 @@ function parseHeader(header: Uint8Array): { entries: Entry[]; metadata: Record<s
   const allText = isRecord(metadata) && Object.values(metadata).every((value) => typeof value === 'string')
   requireThat(allText, 'safetensors', '__metadata__ must map strings to strings', metadata)
   const entries: Entry[] = []
-  for (const name of Object.keys(parsed)) if (name !== '__metadata__') entries.push(parseEntry(name, parsed[name]))
+  const names = Object.keys(parsed)
+  for (let i = 0; i < names.length; i++) {
+    const name = names[i]
+    if (name !== '__metadata__') entries.push(parseEntry(name, parsed[name]))
+  }
   // Behind the checks of all parts: what is deeply nested is none of a header.
   requireUniqueKeys(text, parsed)
   return { entries, metadata: metadata as Record<string, string> }
@@ -203,16 +207,26 @@ function entryFault(entry: unknown): Fault {
   return spans ? undefined : [`data_offsets must span the ${bytes} bytes of its shape`, offsets]
 }
 
-/** Sorts by place; every byte of the data must belong to exactly one tensor. */
+/** Sorts by place, where that is not how they stand; every byte of the data must belong to exactly one tensor. */
 function checkContiguous(entries: Entry[], dataBytes: number): void {
-  entries.sort((a, b) => a.begin - b.begin || a.end - b.end)
-  let next = 0
-  for (const { name, begin, end } of entries) {
-    const fits = begin === next
-    refuse(fits ? undefined : [`its data must begin at ${next}, without gap or overlap`, begin], () => label(name))
-    next = end
+  let follows = firstApart(entries)
+  if (follows < entries.length) {
+    entries.sort((a, b) => a.begin - b.begin || a.end - b.end)
+    follows = firstApart(entries)
   }
-  requireThat(next === dataBytes, 'safetensors', `the data must have ${next} bytes`, dataBytes)
+  const end = entries[follows - 1]?.end ?? 0
+  if (follows < entries.length) {
+    const { name, begin } = entries[follows]
+    throw new RangeError(message(label(name), `its data must begin at ${end}, without gap or overlap`, begin))
+  }
+  requireThat(end === dataBytes, 'safetensors', `the data must have ${end} bytes`, dataBytes)
+}
+
+/** The first entry that does not begin where the one before ends. */
+function firstApart(entries: readonly Entry[]): number {
+  let i = 0
+  for (let next = 0; i < entries.length && entries[i].begin === next; i++) next = entries[i].end
+  return i
 }
 
 function checkStrict(bytes: Uint8Array, metadata: Record<string, string>, dataAt: number): void {

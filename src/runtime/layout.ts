@@ -39,15 +39,15 @@ export function layOut(heapBase: number, plans: readonly Plan[]): MemoryLayout {
       throw new RangeError(message(name, `must have ${old.buffer.bytes} bytes in every plan`, buffer.bytes))
     }
   }
+  // With functions, not steps through lists: an interpreter makes an object of each, and this runs at every start.
+  const all = plans.flatMap(({ buffers }) => buffers)
   for (const segment of ['weight', 'state'] as const) {
-    for (const { buffers } of plans) for (const b of buffers) if (b.segment === segment) keep(b)
+    all.forEach((buffer) => buffer.segment === segment && keep(buffer))
     if (segment === 'weight') weights = next - start
   }
   const arenaAt = next
   let arena = 0
-  for (const { buffers } of plans) {
-    for (const b of buffers) if (isInArena(b)) arena = Math.max(arena, b.offset + roundUp(b.bytes, BUFFER_ALIGN))
-  }
+  all.forEach((b) => isInArena(b) && (arena = Math.max(arena, b.offset + roundUp(b.bytes, BUFFER_ALIGN))))
   const memoryUse = { kernels: start, weights, state: arenaAt - start - weights, arena, total: arenaAt + arena }
   const addressesOf = ({ buffers }: Plan) =>
     buffers.map((b) => (isInArena(b) ? arenaAt + b.offset : kept.get(b.name!)!.at))

@@ -3,6 +3,7 @@
  * break. Sizes that a call passes are not compared with its buffers: the sandbox bounds what a wrong one can reach.
  * Lifetimes are derived from the calls, not taken from the planner, so that the two check each other. A plan does
  * not say which arguments a kernel writes: of reads before writes only those of a call's first input are found.
+ * Loops go by index: this is run once, by an interpreter, which makes an object of every step through a list.
  */
 import type { Arg, Call, KernelEntry, Manifest, Plan, PlanBuffer } from '../abi.ts'
 import { BUFFER_ALIGN, isInArena, packedBytes } from '../abi.ts'
@@ -117,7 +118,8 @@ function verifyCalls(plan: Plan, named: ReadonlyMap<string, number>, largest: La
       ? [`must be a kernel of the ${manifest.isa} module`]
       : callFault(plan, call, entry?.params, live, largest)
     if (fault) refuse(fault, () => `plan ${plan.name}: call ${step} ${call.k}`)
-    for (const arg of call.a) {
+    for (let i = 0; i < call.a.length; i++) {
+      const arg = call.a[i]
       if (typeof arg !== 'object') continue
       begin(arg.at, step)
       live.to[arg.at] = step
@@ -133,7 +135,8 @@ function verifyCalls(plan: Plan, named: ReadonlyMap<string, number>, largest: La
 /** Of each family the first kernel that a plan may call. */
 function entriesOf({ kernels }: Manifest, deterministic: boolean): Map<string, KernelEntry> {
   const entries = new Map<string, KernelEntry>()
-  for (const kernel of kernels) {
+  for (let i = 0; i < kernels.length; i++) {
+    const kernel = kernels[i]
     if ((kernel.deterministic || !deterministic) && !entries.has(kernel.family)) entries.set(kernel.family, kernel)
   }
   return entries
@@ -167,8 +170,9 @@ function argFault({ buffers }: Plan, arg: Arg, largest: Largest): Fault {
     const value = largest(arg)
     return Number.isSafeInteger(value) ? undefined : ['must be a whole number at the largest symbols', value]
   }
-  const { at, plus = 0 } = arg
+  const { at, plus } = arg
   if (!Number.isInteger(at) || at < 0 || at >= buffers.length) return [`must be one of ${buffers.length} buffers`, at]
+  if (plus === undefined) return undefined
   const { bytes } = buffers[at]
   const within = Number.isInteger(plus) && plus >= 0 && plus % 4 === 0 && (plus === 0 || plus < bytes)
   return within ? undefined : [`must lie at whole words within ${bytes} bytes`, plus]
@@ -188,7 +192,8 @@ function kindFault({ 0: name, 1: type }: KernelEntry['params'][number], arg: Arg
 function verifyOverlaps(plan: Plan, { from, to, order }: Lives): void {
   const { buffers } = plan
   const open: number[] = []
-  for (const i of order) {
+  for (let next = 0; next < order.length; next++) {
+    const i = order[next]
     const { bytes, offset } = buffers[i]
     if (!isInArena(buffers[i]) || bytes === 0 || from[i] > to[i]) continue
     let still = 0

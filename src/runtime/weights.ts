@@ -45,11 +45,11 @@ export function storedWeight({ tensors }: ModelFile, name: string, wanted: DType
 
 /** Writes every weight of the plans into their memory. */
 export function layOutWeights(file: ModelFile, executor: Executor): void {
-  for (const { name, dtype } of executor.names('weight')) {
+  executor.names('weight').forEach(({ name, dtype }) => {
     const weight = executor.tensor(name!)
     const { length } = weight
     const stored = storedWeight(file, name!, dtype)
     requireThat(stored.length === length, `model file: ${name}`, `must have ${length} elements`, stored.length)
     weight.set(stored as Float32Array)
-  }
+  })
 }
