@@ -1,29 +1,55 @@
-/** What the cases of the op do not show of attention: scores that lie far apart. */
+/** What the cases of the op do not show of attention: scores that lie far apart, and how exact exponentials are. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { roundUp } from '../src/abi.ts'
+import { roundUp, type KernelEntry } from '../src/abi.ts'
+import type { Kernels } from '../src/runtime/kernels.ts'
 import { builtKernels } from './support/kernels.ts'
 
-const [T, C, heads] = [5, 8, 1]
+/** y[T,C] of one head over queries, keys and values [T,C]. */
+function attend(kernels: Kernels, entry: KernelEntry, C: number, given: [Float32Array, Float32Array, Float32Array]) {
+  const T = given[0].length / C
+  let next = roundUp(kernels.base, 64)
+  const place = (values: Float32Array) => {
+    const at = next
+    next += roundUp(4 * values.length, 64)
+    kernels.reserve(next)
+    kernels.view('f32', at, values.length).set(values)
+    return at
+  }
+  const [queries, keys, values] = given.map(place)
+  const [y, scores, scratch] = [T * C, T * T, T * C].map((n) => place(new Float32Array(n)))
+  kernels.function(entry)(queries, keys, values, 0, y, scores, scratch, 1, T, T, C, 1, 0)
+  return Array.from(kernels.view('f32', y, T * C))
+}
+
+const floats = (length: number, value: (i: number) => number) => Float32Array.from({ length }, (_, i) => value(i))
 
 for (const kernels of await builtKernels()) {
   for (const entry of kernels.family('attention__f32')) {
     test(`${entry.name}: a key far below the best weighs nothing, not the smallest number that there is`, () => {
-      let next = roundUp(kernels.base, 64)
-      const place = (values: ArrayLike<number>) => {
-        const at = next
-        next += roundUp(4 * values.length, 64)
-        kernels.reserve(next)
-        kernels.view('f32', at, values.length).set(values)
-        return at
-      }
+      const [T, C] = [5, 8]
       // One query direction; key 0 is aligned with it and has the value 0, the others oppose it and have the value 1.
-      const queries = place(new Float32Array(T * C).fill(20))
-      const keys = place(Float32Array.from({ length: T * C }, (_, i) => (i < C ? 1 : -1)))
-      const values = place(Float32Array.from({ length: T * C }, (_, i) => (i < C ? 0 : 1)))
-      const [y, scores, scratch] = [T * C, T * T, T * C].map((n) => place(new Float32Array(n)))
-      kernels.function(entry)(queries, keys, values, 0, y, scores, scratch, 1, T, T, C, heads, 0)
-      assert.equal(Array.from(kernels.view('f32', y, T * C)), new Array(T * C).fill(0))
+      const queries = floats(T * C, () => 20)
+      const keys = floats(T * C, (i) => (i < C ? 1 : -1))
+      const values = floats(T * C, (i) => (i < C ? 0 : 1))
+      assert.equal(attend(kernels, entry, C, [queries, keys, values]), new Array(T * C).fill(0))
+    })
+
+    test(`${entry.name}: weights have the relative error of their scores`, () => {
+      const [T, C] = [8, 4]
+      for (let from = 0; from < 160; from += T) {
+        // Scores of query i: 0 for key 0, whose value is 0, and -(from + i)/4 for the others, whose value is 1.
+        const queries = floats(T * C, (i) => (i % C === 0 ? (from + i / C) / 2 : 0))
+        const keys = floats(T * C, (i) => (i < C ? 0 : -1))
+        const values = floats(T * C, (i) => (i < C ? 0 : 1))
+        attend(kernels, entry, C, [queries, keys, values]).forEach((got, i) => {
+          const x = (from + Math.floor(i / C)) / 4
+          const want = (T - 1) / (Math.exp(x) + T - 1)
+          // Of the exponential, two sums of eight and a quotient; of a score that is rounded once.
+          const bound = 5e-7 + x * 1.2e-7
+          assert.ok(Math.abs(got / want - 1) <= bound, `score -${x}: ${got} must be ${want}`)
+        })
+      }
     })
   }
 }

@@ -106,6 +106,55 @@ export function exps(at: usize, end: usize, most: f32, scale: f32): v128 {
   return sum
 }
 
+/** As EXP for powers of 2: the bound below, log2 e, coefficients times powers of ln 2, 1, ROUND. */
+const EXP2 = memory.data<f32>([
+  -127, 1.5279195e-5, 1.55067951e-4, 1.33337479e-3, 9.6179281e-3, 5.55041046e-2, 2.40226513e-1, 6.93147181e-1, 1,
+  12582912,
+])
+
+/** As exps, but for last bits: by relaxed_madd, and of powers of 2, whose exponent leaves a rest without a rounding. */
+export function expsMadd(at: usize, end: usize, most: f32, scale: f32): v128 {
+  let sum = f32x4.splat(0)
+  if (!ASC_FEATURE_RELAXED_SIMD) return sum
+  const m = f32x4.splat(most)
+  const s = f32x4.splat(scale * LOG2E)
+  const low = v128.load32_splat(EXP2)
+  const c7 = v128.load32_splat(EXP2, 4)
+  const c6 = v128.load32_splat(EXP2, 8)
+  const c5 = v128.load32_splat(EXP2, 12)
+  const c4 = v128.load32_splat(EXP2, 16)
+  const c3 = v128.load32_splat(EXP2, 20)
+  const c2 = v128.load32_splat(EXP2, 24)
+  const c1 = v128.load32_splat(EXP2, 28)
+  const one = v128.load32_splat(EXP2, 32)
+  const round = v128.load32_splat(EXP2, 36)
+  while (at < end) {
+    const from = at
+    const stop = min(at + SCRATCH_BYTES, end)
+    let power = scratch
+    for (; at < stop; at += 16) {
+      const x = f32x4.pmax(f32x4.mul(f32x4.sub(v128.load(at), m), s), low)
+      const t = f32x4.add(x, round)
+      v128.store(at, f32x4.sub(x, f32x4.sub(t, round)))
+      v128.store(power, i32x4.add(i32x4.shl(t, 23), one))
+      power += 16
+    }
+    power = scratch
+    for (at = from; at < stop; at += 16) {
+      const r = v128.load(at)
+      const r2 = f32x4.mul(r, r)
+      let y = f32x4.relaxed_madd(c7, r, c6)
+      y = f32x4.relaxed_madd(y, r2, f32x4.relaxed_madd(c5, r, c4))
+      y = f32x4.relaxed_madd(y, r2, f32x4.relaxed_madd(c3, r, c2))
+      y = f32x4.mul(f32x4.relaxed_madd(y, r2, f32x4.relaxed_madd(c1, r, one)), v128.load(power))
+      v128.store(at, y)
+      sum = f32x4.add(sum, y)
+      power += 16
+    }
+  }
+  return sum
+}
+
 /** tanh x = sign(x) * (1 - 2/(e^2|x| + 1)), absolute error < 2e-7. */
 export function tanh(x: f32): f32 {
   const y: f32 = 1 - 2 / (exp(2 * abs(x)) + 1)

@@ -3,7 +3,7 @@
  * sum. The same bits on every instruction set: sums run in four interleaved partial sums as in lanes.ts.
  */
 import { bytes, dot, scaleRow, subtract, sum } from './lanes'
-import { exp, exps } from './math'
+import { exp, exps, expsMadd } from './math'
 import { scratch } from './threads'
 
 /** Largest of x[n], n >= 1. A NaN may be passed over: it comes back in the exponentials. */
@@ -32,12 +32,12 @@ export function largest(at: usize, n: i32): f32 {
   return most
 }
 
-/** Replaces x[n] <= most by e^(scale * (x - most)); returns the sum. */
-export function exponentials(at: usize, scale: f32, most: f32, n: i32): f32 {
+/** Replaces x[n] <= most by e^(scale * (x - most)); returns the sum. `madd`: last bits are the engine's. */
+export function exponentials(at: usize, scale: f32, most: f32, n: i32, madd: bool = false): f32 {
   const whole = bytes(n & ~3)
   let i: usize = 0
   if (ASC_FEATURE_SIMD) {
-    v128.store(scratch, exps(at, at + whole, most, scale))
+    v128.store(scratch, madd ? expsMadd(at, at + whole, most, scale) : exps(at, at + whole, most, scale))
     i = whole
   } else memory.fill(scratch, 0, 16)
   for (const end = bytes(n); i < end; i += 4) {
@@ -54,10 +54,11 @@ const SHORT = 128
 const TOGETHER = 32
 
 /**
- * Replaces every row x[n] of `rows` by e^(scale * (x - max)) over their sum. With `causal` row i is of its first i + 1
- * elements, and 0 behind them.
+ * Replaces every row x[n] of `rows` by e^(scale * (x - max)) over their sum. With `first` above 0 a row is of its first
+ * elements alone, `first` of the first row and one more of each row below, and 0 behind them. `madd`: last bits are the
+ * engine's.
  */
-export function softmax(at: usize, scale: f32, rows: i32, n: i32, causal: i32): void {
+export function softmax(at: usize, scale: f32, rows: i32, n: i32, first: i32, madd: bool): void {
   if (n == 0) return
   const row = bytes(n)
   const short = n <= SHORT
@@ -65,14 +66,14 @@ export function softmax(at: usize, scale: f32, rows: i32, n: i32, causal: i32): 
     const end = min(rows, r + TOGETHER)
     if (short) {
       for (let i = r, x = at; i < end; i++, x += row) {
-        const seen = causal ? min(n, i + 1) : n
+        const seen = first ? min(n, i + first) : n
         subtract(x, largest(x, seen), seen)
       }
-      exponentials(at, scale, 0, (end - r) * n)
+      exponentials(at, scale, 0, (end - r) * n, madd)
     }
     for (let i = r; i < end; i++, at += row) {
-      const seen = causal ? min(n, i + 1) : n
-      const total = short ? sum(at, seen) : exponentials(at, scale, largest(at, seen), seen)
+      const seen = first ? min(n, i + first) : n
+      const total = short ? sum(at, seen) : exponentials(at, scale, largest(at, seen), seen, madd)
       scaleRow(1 / total, at, at, seen)
       // A fill is a call out of the module: not for nothing.
       if (seen < n) memory.fill(at + bytes(seen), 0, bytes(n - seen))
