@@ -5,20 +5,23 @@ import { roundUp, type KernelEntry } from '../src/abi.ts'
 import type { Kernels } from '../src/runtime/kernels.ts'
 import { builtKernels } from './support/kernels.ts'
 
-/** y[T,C] of one head over queries, keys and values [T,C]. */
-function attend(kernels: Kernels, entry: KernelEntry, C: number, given: [Float32Array, Float32Array, Float32Array]) {
+type Operands = [queries: Float32Array, keys: Float32Array, values: Float32Array]
+
+/** y[T,C] of one head over queries, keys and values [T,C], of which the first `visible` are seen. */
+function attend(kernels: Kernels, entry: KernelEntry, C: number, given: Operands, visible = given[0].length / C) {
   const T = given[0].length / C
   let next = roundUp(kernels.base, 64)
-  const place = (values: Float32Array) => {
+  const place = (values: Float32Array | Int32Array) => {
     const at = next
     next += roundUp(4 * values.length, 64)
     kernels.reserve(next)
-    kernels.view('f32', at, values.length).set(values)
+    kernels.view(values instanceof Int32Array ? 'i32' : 'f32', at, values.length).set(values)
     return at
   }
   const [queries, keys, values] = given.map(place)
+  const lengths = place(Int32Array.of(visible))
   const [y, scores, scratch] = [T * C, T * T, T * C].map((n) => place(new Float32Array(n)))
-  kernels.function(entry)(queries, keys, values, 0, y, scores, scratch, 1, T, T, C, 1, 0)
+  kernels.function(entry)(queries, keys, values, lengths, y, scores, scratch, 1, T, T, C, 1, 0)
   return Array.from(kernels.view('f32', y, T * C))
 }
 
@@ -33,6 +36,13 @@ for (const kernels of await builtKernels()) {
       const keys = floats(T * C, (i) => (i < C ? 1 : -1))
       const values = floats(T * C, (i) => (i < C ? 0 : 1))
       assert.equal(attend(kernels, entry, C, [queries, keys, values]), new Array(T * C).fill(0))
+    })
+
+    test(`${entry.name}: where no key is seen, all is 0, whatever was before`, () => {
+      const [T, C] = [5, 8]
+      const [ones, none] = [floats(T * C, () => 1), floats(T * C, () => NaN)]
+      assert.ok(attend(kernels, entry, C, [none, none, ones]).every(Number.isNaN))
+      assert.equal(attend(kernels, entry, C, [ones, ones, ones], 0), new Array(T * C).fill(0))
     })
 
     test(`${entry.name}: weights have the relative error of their scores`, () => {

@@ -112,7 +112,10 @@ const EXP2 = memory.data<f32>([
   12582912,
 ])
 
-/** As exps, but for last bits: by relaxed_madd, and of powers of 2, whose exponent leaves a rest without a rounding. */
+/**
+ * As exps, but for last bits: by relaxed_madd, and of powers of 2, whose exponent leaves a rest without a rounding. One
+ * loop: half the instructions are few enough to overlap.
+ */
 export function expsMadd(at: usize, end: usize, most: f32, scale: f32): v128 {
   let sum = f32x4.splat(0)
   if (!ASC_FEATURE_RELAXED_SIMD) return sum
@@ -128,29 +131,19 @@ export function expsMadd(at: usize, end: usize, most: f32, scale: f32): v128 {
   const c1 = v128.load32_splat(EXP2, 28)
   const one = v128.load32_splat(EXP2, 32)
   const round = v128.load32_splat(EXP2, 36)
-  while (at < end) {
-    const from = at
-    const stop = min(at + SCRATCH_BYTES, end)
-    let power = scratch
-    for (; at < stop; at += 16) {
-      const x = f32x4.pmax(f32x4.mul(f32x4.sub(v128.load(at), m), s), low)
-      const t = f32x4.add(x, round)
-      v128.store(at, f32x4.sub(x, f32x4.sub(t, round)))
-      v128.store(power, i32x4.add(i32x4.shl(t, 23), one))
-      power += 16
-    }
-    power = scratch
-    for (at = from; at < stop; at += 16) {
-      const r = v128.load(at)
-      const r2 = f32x4.mul(r, r)
-      let y = f32x4.relaxed_madd(c7, r, c6)
-      y = f32x4.relaxed_madd(y, r2, f32x4.relaxed_madd(c5, r, c4))
-      y = f32x4.relaxed_madd(y, r2, f32x4.relaxed_madd(c3, r, c2))
-      y = f32x4.mul(f32x4.relaxed_madd(y, r2, f32x4.relaxed_madd(c1, r, one)), v128.load(power))
-      v128.store(at, y)
-      sum = f32x4.add(sum, y)
-      power += 16
-    }
+  for (; at < end; at += 16) {
+    const x = f32x4.pmax(f32x4.mul(f32x4.sub(v128.load(at), m), s), low)
+    const t = f32x4.add(x, round)
+    const r = f32x4.sub(x, f32x4.sub(t, round))
+    const r2 = f32x4.mul(r, r)
+    let y = f32x4.relaxed_madd(c7, r, c6)
+    y = f32x4.relaxed_madd(y, r2, f32x4.relaxed_madd(c5, r, c4))
+    y = f32x4.relaxed_madd(y, r2, f32x4.relaxed_madd(c3, r, c2))
+    y = f32x4.relaxed_madd(y, r2, f32x4.relaxed_madd(c1, r, one))
+    // The exponent of 1 is 127.
+    y = f32x4.mul(y, i32x4.add(i32x4.shl(t, 23), one))
+    v128.store(at, y)
+    sum = f32x4.add(sum, y)
   }
   return sum
 }

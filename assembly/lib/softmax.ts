@@ -56,9 +56,9 @@ const TOGETHER = 32
 /**
  * Replaces every row x[n] of `rows` by e^(scale * (x - max)) over their sum. With `first` above 0 a row is of its first
  * elements alone, `first` of the first row and one more of each row below, and 0 behind them. `madd`: last bits are the
- * engine's.
+ * engine's. Where `factorsAt` is not 0, rows are left to be multiplied by the numbers there.
  */
-export function softmax(at: usize, scale: f32, rows: i32, n: i32, first: i32, madd: bool): void {
+export function softmax(at: usize, scale: f32, rows: i32, n: i32, first: i32, madd: bool, factorsAt: usize = 0): void {
   if (n == 0) return
   const row = bytes(n)
   const short = n <= SHORT
@@ -74,7 +74,8 @@ export function softmax(at: usize, scale: f32, rows: i32, n: i32, first: i32, ma
     for (let i = r; i < end; i++, at += row) {
       const seen = first ? min(n, i + first) : n
       const total = short ? sum(at, seen) : exponentials(at, scale, largest(at, seen), seen, madd)
-      scaleRow(1 / total, at, at, seen)
+      if (factorsAt) store<f32>(factorsAt + bytes(i), 1 / total)
+      else scaleRow(1 / total, at, at, seen)
       // A fill is a call out of the module: not for nothing.
       if (seen < n) memory.fill(at + bytes(seen), 0, bytes(n - seen))
     }

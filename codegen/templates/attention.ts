@@ -75,12 +75,14 @@ export function attention(vector: boolean, madd: boolean, name: (family: string)
     widths.flatMap((width) => [...sizes.map((rows) => gemmTile(rows, width, walk, madd)), stripe(walk, width, sizes)]),
   )
   return `
-import { bytes } from '../lib/lanes'
+import { bytes, scaleRow } from '../lib/lanes'
 import { softmax, softmaxGrad } from '../lib/softmax'
-import { endOf, firstOf } from '../lib/threads'
+import { endOf, firstOf, scratch } from '../lib/threads'
 import { turn } from '../lib/turn'
 
 const ZERO = memory.data(32, 16)
+/** Where factors of rows lie in scratch: with madd a softmax uses what is before them, no more. */
+const FACTORS: usize = 64
 ${vector ? tiles.join('\n') : ''}
 ${WALKS.map((walk) => product(walk, vector)).join('\n')}
 
@@ -89,11 +91,11 @@ function visible(lengthsAt: usize, b: i32, Tk: i32): i32 {
   return lengthsAt ? max(0, min(load<i32>(lengthsAt + bytes(b)), Tk)) : Tk
 }
 
-/** p[rows,n] = softmax(q . k^T * scale) of one head: rows of D numbers, \`row\` bytes apart in q; turned: k^T; \`first\` as in softmax. */
-function probabilities(qAt: usize, row: usize, turnedAt: usize, pAt: usize, rows: i32, n: i32, D: i32, scale: f32, first: i32): void {
+/** p[rows,n] = softmax(q . k^T * scale) of one head: rows of D numbers, \`row\` bytes apart in q; turned: k^T; the rest as in softmax. */
+function probabilities(qAt: usize, row: usize, turnedAt: usize, pAt: usize, rows: i32, n: i32, D: i32, scale: f32, first: i32, factorsAt: usize = 0): void {
   const pRow = bytes(n)
   product_rows(qAt, row, turnedAt, pRow, pAt, pRow, rows, n, D)
-  softmax(pAt, scale, rows, n, first, ${madd})
+  softmax(pAt, scale, rows, n, first, ${madd}, factorsAt)
 }
 
 /** y[B,Tq,C] of q[B,Tq,C], k, v[B,Tk,C]; scratch: p of rows of a head, at most [Tq,Tk], and a head of k, turned, 4*Tk*C/H bytes. */
@@ -111,8 +113,13 @@ export function ${name('attention__f32')}(qAt: usize, kAt: usize, vAt: usize, le
     for (let r = 0; r < Tq; r += ${most}) {
       const rows = min(${most}, Tq - r)
       const at = q + <usize>r * row
-      probabilities(qAt + at, row, scratchAt, scratchPAt, rows, n, D, scale, causal ? r + 1 : 0)
-      product_rows(scratchPAt, bytes(n), vAt + k, row, yAt + at, row, rows, D, n)
+      probabilities(qAt + at, row, scratchAt, scratchPAt, rows, n, D, scale, causal ? r + 1 : 0${madd ? ', scratch + FACTORS' : ''})
+      product_rows(scratchPAt, bytes(n), vAt + k, row, yAt + at, row, rows, D, n)${
+        madd
+          ? `
+      for (let i = 0, y = yAt + at; n > 0 && i < rows; i++, y += row) scaleRow(load<f32>(scratch + bytes(i), FACTORS), y, y, D)`
+          : ''
+      }
     }
   }
 }
