@@ -18,6 +18,7 @@ import { Executor } from '../src/runtime/execute.ts'
 import type { Kernels } from '../src/runtime/kernels.ts'
 import { loadKernels } from '../src/runtime/load.ts'
 import { threadsFor } from '../src/runtime/thread-count.ts'
+import { barrierOf, WORDS } from '../src/runtime/worker.ts'
 import { trainConfig } from '../src/train/config.ts'
 import { runPaths, trainRun } from '../src/train/run.ts'
 import { microModel, picture } from './support/micro-model.ts'
@@ -51,6 +52,40 @@ test('inference: the same bytes for 1, 2 and 4 threads', async () => {
     model.dispose()
   }
   for (const result of results) assert.equal(result, results[0])
+})
+
+test('calls that are long enough for several parts a thread: the same bytes for 1, 2 and 4 threads', async () => {
+  const graph = encodeImageGraph(modelConfig('tiny'))
+  const plan = lower(graph, { symbols: { B: 1 }, deterministic: true, part: 'run' })
+  const results: Float32Array[] = []
+  for (const threads of COUNTS) {
+    const executor = new Executor(await simd(threads), [plan])
+    const wave = (_: number, i: number) => (((i * 31) % 97) - 48) / 200
+    // Bytes of codes 0, 1 and 2.
+    const codes = (_: number, i: number) => [0x24, 0x16, 0xa1, 0x48][i % 4]
+    for (const { name, dtype } of executor.names('weight')) {
+      const weight = executor.tensor(name!)
+      weight.set(weight.map(dtype === 't2' ? codes : wave))
+    }
+    const pixels = executor.io(plan.name, 'pixels')
+    pixels.set(pixels.map(wave))
+    executor.run(plan.name, { B: 1 })
+    results.push(executor.io(plan.name, 'image_features').slice() as Float32Array)
+    executor.close()
+  }
+  assert.ok(results[0].some((value) => value !== 0))
+  for (const result of results) assert.equal(result, results[0])
+})
+
+test('threads take every part of a call once, in whatever order they ask', () => {
+  const words = new Int32Array(new SharedArrayBuffer(4 * 64))
+  const [first, second] = [0, 1].map((index) => barrierOf(words, WORDS, index, 2))
+  first.begin()
+  second.begin()
+  const call = (order: string, parts: number) => Array.from(order, (who) => (who === 'a' ? first : second).take(parts))
+  assert.equal(call('abbbbab', 5), [0, 1, 2, 3, 4, -1, -1])
+  assert.equal(call('bbba', 2), [0, 1, -1, -1])
+  assert.equal(call('aaab', 2), [0, 1, -1, -1])
 })
 
 test('a model that is disposed of in the midst of a caption ends that caption, and no other model', async () => {

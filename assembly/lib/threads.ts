@@ -1,7 +1,8 @@
 /**
- * What a kernel knows of the threads that run it at the same time on one memory: its share of the work. Kernels split
- * their outputs by `firstOf` and `endOf`, sums never, so the bytes do not depend on the number of threads; one that
- * calls neither runs on the first thread alone. With one thread a share is everything, at the cost of a few divisions.
+ * What a kernel knows of the threads that run it at the same time on one memory: the part of the work that this call is
+ * for. Kernels split their outputs by `firstOf` and `endOf`, sums never, so the bytes do not depend on the number of
+ * parts or on who takes which; one that calls neither runs on the first thread alone. With one thread a part is
+ * everything, at the cost of a few divisions.
  */
 
 let index = 0
@@ -17,7 +18,7 @@ const SCRATCH = memory.data(SCRATCH_BYTES, 16)
 /** A few numbers of a function, for it alone: what it calls may use them too, and every thread has its own. */
 export let scratch: usize = SCRATCH
 
-/** Makes this instance thread `i` of `n`, whose scratch lies `offset` bytes behind that of the module. */
+/** Makes the next calls part `i` of `n`, on a thread whose scratch lies `offset` bytes behind that of the module. */
 export function setPart(i: i32, n: i32, offset: usize): void {
   index = i
   count = n
@@ -30,7 +31,7 @@ function beginOf(i: i32, n: i32, unit: i32): i32 {
   return min(n, <i32>(((units * <u32>i) / <u32>count) * <u32>unit))
 }
 
-/** First of `n` pieces of work that are this thread's. `unit` of them stay together: a vector, a cache line, a tile. */
+/** First of `n` pieces of work that are this part's. `unit` of them stay together: a vector, a cache line, a tile. */
 export function firstOf(n: i32, unit: i32 = 1): i32 {
   return beginOf(index, n, unit)
 }

@@ -174,9 +174,29 @@ export class Executor {
   private runBound(bound: BoundPlan): void {
     const { functions, args, schedule, programs } = bound
     const { team } = this.kernels
-    const call = this.profile ? timed(bound, this.profile) : (i: number) => functions[i](...args[i])
-    if (team && team.threads > 1) team.run(schedule!.steps, call, programs)
-    else for (let i = 0; i < functions.length; i++) call(i)
+    const whole = (i: number) => functions[i](...args[i])
+    if (team && team.threads > 1) {
+      const { steps, parts } = schedule!
+      team.run(
+        steps,
+        this.seen(bound, (i) => team.share(parts[i], () => whole(i))),
+        programs,
+      )
+    } else {
+      const call = this.seen(bound, whole)
+      for (let i = 0; i < functions.length; i++) call(i)
+    }
+  }
+
+  /** Calls of a plan on this thread, each told to the profile, if there is one. */
+  private seen({ plan, args }: BoundPlan, call: (i: number) => void): (i: number) => void {
+    const { profile } = this
+    if (!profile) return call
+    return (i) => {
+      const start = performance.now()
+      call(i)
+      profile(plan.calls[i].k, args[i], performance.now() - start)
+    }
   }
 
   private writePrograms({ schedule, programs, args }: BoundPlan): void {
@@ -229,15 +249,6 @@ function entriesOf({ calls, deterministic }: Plan, kernels: Kernels): KernelEntr
     if (length !== a.length) throw new RangeError(message(k, `must be called with ${length} arguments`, a))
     return entry
   })
-}
-
-/** Calls of a plan on this thread, each told to a profile. */
-function timed({ plan, functions, args }: BoundPlan, profile: NonNullable<Executor['profile']>): (i: number) => void {
-  return (i) => {
-    const start = performance.now()
-    functions[i](...args[i])
-    profile(plan.calls[i].k, args[i], performance.now() - start)
-  }
 }
 
 /** What a kernel gets for an argument; `at` are the addresses of the buffers. */

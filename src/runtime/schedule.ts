@@ -1,10 +1,14 @@
 /**
  * A plan for several threads: which calls each of them makes, and where all wait for each other. Kernels that split
  * their outputs run on every thread, the others on the first; a thread waits before a call unless neither it nor the
- * call before was split. What the further threads do lies in memory as a program of numbers, which they read.
+ * call before was split. Threads take the parts of a call as they come, since cores are not equally fast: phones have
+ * two kinds, and what else a machine does slows one. What the further threads do lies in memory as a program of numbers,
+ * which they read.
  */
-import type { Arg, KernelEntry, Plan } from '../abi.ts'
+import type { Arg, Call, KernelEntry, Plan } from '../abi.ts'
 import { BUFFER_ALIGN, roundUp } from '../abi.ts'
+import { evaluator } from '../base/shape.ts'
+import { macsOf } from './thread-count.ts'
 
 /** In the place of a call: wait for all threads. Also in the text of the workers (worker.ts). */
 export const BARRIER = -1
@@ -16,6 +20,10 @@ function stepsOf(parallel: readonly boolean[], isFirst: boolean): number[] {
     return [...(waits ? [BARRIER] : []), ...(split || isFirst ? [i] : [])]
   })
 }
+
+/** Multiply-accumulates from which on a call has several parts a thread, and how many: a part is some 50 us. */
+const LONG_MACS = 4e6
+const PARTS = 4
 
 /** Memory that each thread needs for itself in a call: by argument, where it begins; and how much in all. */
 interface Private {
@@ -37,6 +45,8 @@ function privateOf(args: readonly Arg[], { params }: KernelEntry, { buffers }: P
 export class Schedule {
   /** What the first thread does. */
   readonly steps: readonly number[]
+  /** Parts of every call, 0 where it is not split. */
+  readonly parts: readonly number[]
   /** Bytes of the program of a further thread. */
   readonly programBytes: number
   /** Bytes of scratch that a further thread needs for itself. */
@@ -46,20 +56,23 @@ export class Schedule {
   /** Of every call: its place among the kernels of the module. */
   private readonly kernels: readonly number[]
 
-  constructor(plan: Plan, entries: readonly KernelEntry[], all: readonly KernelEntry[]) {
+  constructor(plan: Plan, entries: readonly KernelEntry[], all: readonly KernelEntry[], threads: number) {
     const parallel = entries.map((entry) => entry.parallel)
     this.steps = stepsOf(parallel, true)
     this.others = stepsOf(parallel, false)
+    const value = evaluator(plan.symbols)
+    const partsOf = (call: Call) => (macsOf(call, value) < LONG_MACS ? threads : PARTS * threads)
+    this.parts = plan.calls.map((call, i) => (parallel[i] ? partsOf(call) : 0))
     this.kernels = entries.map((entry) => all.indexOf(entry))
     this.privates = plan.calls.map(({ a }, i) => privateOf(a, entries[i], plan))
-    const words = this.others.map((step) => (step === BARRIER ? 2 : 2 + plan.calls[step].a.length))
+    const words = this.others.map((step) => (step === BARRIER ? 3 : 3 + plan.calls[step].a.length))
     this.programBytes = 8 * words.reduce((sum, n) => sum + n, 2)
     this.scratchBytes = Math.max(0, ...this.privates.map(({ bytes }, i) => (parallel[i] ? bytes : 0)))
   }
 
   /**
-   * Writes the program of a further thread: version, number of steps, and of each step its kernel (or BARRIER), the
-   * number of its arguments and these. `args` are those of the first thread; `scratchAt` is scratch of this one.
+   * Writes the program of a further thread: version, number of steps, and of each step its kernel (or BARRIER), its
+   * parts, the number of its arguments and these. `args` are those of the first thread; `scratchAt` is scratch of this one.
    */
   write(program: Float64Array, version: number, args: readonly (readonly number[])[], scratchAt: number): void {
     program[0] = version
@@ -68,6 +81,7 @@ export class Schedule {
     for (const step of this.others) {
       const own = step === BARRIER ? [] : args[step]
       program[at++] = step === BARRIER ? BARRIER : this.kernels[step]
+      program[at++] = step === BARRIER ? 0 : this.parts[step]
       program[at++] = own.length
       own.forEach((arg, i) => {
         const offset = this.privates[step].offsets.get(i)

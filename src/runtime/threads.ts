@@ -100,7 +100,7 @@ export class Team {
 
   /** How the threads share the calls of a plan. */
   schedule(plan: Plan, entries: readonly KernelEntry[]): Schedule {
-    return new Schedule(plan, entries, this.kernels)
+    return new Schedule(plan, entries, this.kernels, this.pool.threads)
   }
 
   /** Threads that take part, the calling one among them: 1 after the pool has ended. */
@@ -120,10 +120,10 @@ export class Team {
       words[WORDS.threads + i * WORDS.line] = 0
       words[WORDS.threads + i * WORDS.line + 1] = programs[i - 1] ?? 0
     }
+    words[WORDS.parts] = 0
     barrier.begin()
     Atomics.add(words, WORDS.runs, 1)
     pool.wake()
-    this.setPart(0, threads, 0)
     try {
       for (const step of steps) {
         if (step === BARRIER) this.meet()
@@ -135,6 +135,16 @@ export class Team {
       throw error
     } finally {
       this.setPart(0, 1, 0)
+    }
+  }
+
+  /** Makes a call of a run for parts of it, as long as there are some; of 0 parts once. */
+  share(parts: number, call: () => void): void {
+    if (parts === 0) return call()
+    const { barrier } = this.pool
+    for (let part = barrier.take(parts); part >= 0; part = barrier.take(parts)) {
+      this.setPart(part, parts, 0)
+      call()
     }
   }
 

@@ -18,6 +18,8 @@ export const WORDS = {
   reasonLength: 5,
   /** Always 0: to wait for nothing. */
   rest: 6,
+  /** Parts of calls that were asked for in this run. */
+  parts: 7,
   /** From here on a line of cache for each thread: barriers of this run that it has come to, address of its program. */
   threads: 16,
   line: 16,
@@ -26,10 +28,12 @@ export const WORDS = {
 } as const
 type Words = typeof WORDS
 
-/** The barrier of one thread. Its text is part of the worker's, so it names nothing from outside. */
+/** How one thread meets the others. Its text is part of the worker's, so it names nothing from outside. */
 export interface Barrier {
   /** Begins a run. */
   begin(): void
+  /** A part of the next call that no thread has taken yet; -1 where there is none: every thread asks until then. */
+  take(parts: number): number
   /** Says that this thread has come to the next barrier. */
   arrive(): void
   /** Waits until all have; answers which thread failed or was missing after `timeout` milliseconds, or -1. */
@@ -42,6 +46,8 @@ export function barrierOf(words: Int32Array, at: Words, index: number, threads: 
   const REST_MS = 0.05
   const MOST_MS = 50
   let passed = 0
+  // What all threads have asked for in the calls before: all parts, and each once in vain.
+  let asked = 0
   let mayRest = true
   try {
     Atomics.wait(words, at.rest, 1)
@@ -52,6 +58,13 @@ export function barrierOf(words: Int32Array, at: Words, index: number, threads: 
   return {
     begin() {
       passed = 0
+      asked = 0
+    },
+    take(parts) {
+      const part = Atomics.add(words, at.parts, 1) - asked
+      if (part < parts) return part
+      asked += parts + threads
+      return -1
     },
     arrive() {
       passed++
@@ -102,7 +115,9 @@ function work(
   interface Known {
     memory: WebAssembly.Memory
     functions: ((...args: number[]) => void)[]
-    programs: Map<number, { version: number; steps: { kernel: number; args: number[] }[] }>
+    setPart: (...args: number[]) => void
+    scratch: number
+    programs: Map<number, { version: number; steps: { kernel: number; parts: number; args: number[] }[] }>
   }
   const teams = new Map<number, Known>()
   let words: Int32Array = new Int32Array(1)
@@ -116,9 +131,9 @@ function work(
     known = { version: data[0], steps: [] }
     let next = 2
     for (let i = 0; i < data[1]; i++) {
-      const [kernel, count] = [data[next], data[next + 1]]
-      known.steps.push({ kernel, args: Array.from(data.subarray(next + 2, next + 2 + count)) })
-      next += 2 + count
+      const [kernel, parts, count] = [data[next], data[next + 1], data[next + 2]]
+      known.steps.push({ kernel, parts, args: Array.from(data.subarray(next + 3, next + 3 + count)) })
+      next += 3 + count
     }
     team.programs.set(from, known)
     return known
@@ -126,9 +141,13 @@ function work(
   const run = () => {
     const team = teams.get(words[at.team])!
     barrier.begin()
-    for (const { kernel, args } of programOf(team, words[at.threads + index * at.line + 1] >>> 0).steps) {
-      if (kernel !== at.barrier) team.functions[kernel](...args)
-      else {
+    for (const { kernel, parts, args } of programOf(team, words[at.threads + index * at.line + 1] >>> 0).steps) {
+      if (kernel !== at.barrier) {
+        for (let part = barrier.take(parts); part >= 0; part = barrier.take(parts)) {
+          team.setPart(part, parts, team.scratch)
+          team.functions[kernel](...args)
+        }
+      } else {
         barrier.arrive()
         // The first thread alone looks at the clock; it ends the pool.
         if (barrier.wait(Infinity) >= 0) return
@@ -152,9 +171,8 @@ function work(
     } else if ('module' in given) {
       const { memory, names, offset } = given
       const { exports } = new WebAssembly.Instance(given.module, { env: { memory } })
-      ;(exports.setPart as (...args: number[]) => void)(index, threads, offset * index)
-      const functions = names.map((name) => exports[name] as (...args: number[]) => void)
-      teams.set(given.team, { memory, functions, programs: new Map() })
+      const [setPart, ...functions] = ['setPart', ...names].map((name) => exports[name] as (...args: number[]) => void)
+      teams.set(given.team, { memory, functions, setPart, scratch: offset * index, programs: new Map() })
     } else teams.delete(given.team)
     answer(index)
     for (;;) {
