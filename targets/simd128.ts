@@ -25,6 +25,12 @@ export const simd128: Target = {
   ],
   verified: [
     {
+      date: '2026-11-27',
+      how: 'hardware',
+      on: 'Intel Xeon: Node 20.20.2, 22.23.3, 24.21.0 and 26.12.1, Chromium 156, Firefox 153',
+      what: 'digest of emoji-nano',
+    },
+    {
       date: '2026-11-25',
       how: 'hardware',
       on: 'AMD EPYC: Node 20.20.2, 22.23.3, 24.21.0 and 26.10.0, Chromium 150, Firefox 153',
