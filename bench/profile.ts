@@ -2,8 +2,8 @@
  * Where the time of plans goes, by kernel family, with multiply-accumulates where a family has them. Every call is timed
  * by itself, which adds about 0.1 us to each: shares count here, not totals. In pages timers are too coarse for it.
  */
-import type { KernelEntry } from '../src/abi.ts'
 import type { Executor } from '../src/runtime/execute.ts'
+import { macsOf } from '../src/runtime/macs.ts'
 import { peakOf } from './kernels.ts'
 import type { Peaks } from './peaks.ts'
 import { AGAIN } from './timing.ts'
@@ -14,19 +14,6 @@ export interface ProfileRow {
   ms: number
   /** Multiply-accumulates, and the GMAC/s that they are held against; absent where the family is no product. */
   product?: { macs: number; peak: number }
-}
-
-/** Multiply-accumulates of a call from its sizes, by the beginning of the family's name; the memory's few are left out. */
-const MACS: [start: string, macs: (sizes: Record<string, number>) => number][] = [
-  ['matmul_', ({ M, K, N }) => M * K * N],
-  ['attention_grad_', ({ B, Tq, Tk, C }) => 5 * B * Tq * Tk * C],
-  ['attention_', ({ B, Tq, Tk, C }) => 2 * B * Tq * Tk * C],
-]
-
-/** Multiply-accumulates of one call of a kernel; undefined where it is no product. */
-export function macsOf({ family, params }: KernelEntry, args: readonly number[]): number | undefined {
-  const count = MACS.find(([start]) => family.startsWith(start))?.[1]
-  return count?.(Object.fromEntries(params.map(([name], i) => [name, args[i]])))
 }
 
 /** Runs `run` while all calls of `executor` are timed, behind another look at the peaks; the most expensive family first. */
@@ -40,12 +27,12 @@ export async function profiled(
   for (const name of peaks.best.keys()) peaks.measure(name, AGAIN)
   const rows = new Map<string, ProfileRow>()
   executor.profile = (family, args, ms) => {
-    const entry = kernels.entry(family, deterministic)
     const row = rows.get(family) ?? { family, calls: 0, ms: 0 }
     row.calls++
     row.ms += ms
-    const macs = macsOf(entry, args)
-    if (macs !== undefined) {
+    const macs = macsOf({ k: family, a: [...args] }, Number)
+    if (macs > 0) {
+      const entry = kernels.entry(family, deterministic)
       row.product ??= { macs: 0, peak: peaks.best.get(peakOf(kernels.manifest.isa, entry))! }
       row.product.macs += macs
     }

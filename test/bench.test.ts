@@ -10,21 +10,19 @@ import * as assert from 'uvu/assert'
 import { compareShares, kernelShares, requireNoneWorse, sharesOf } from '../bench/compare.ts'
 import type { KernelRow, productsOf } from '../bench/kernels.ts'
 import type { Machine } from '../bench/machine.ts'
-import { macsOf } from '../bench/profile.ts'
 import { reportPage } from '../bench/report.ts'
 import { resultsPath } from '../bench/results.ts'
 import { requireBounds } from '../bench/size.ts'
 import { summary, timeCalls } from '../bench/timing.ts'
 import type { Manifest } from '../src/abi.ts'
-import type { Symbols } from '../src/base/shape.ts'
+import { evaluator, type Symbols } from '../src/base/shape.ts'
 import type { Graph } from '../src/graph/graph.ts'
 import { encodeImageGraph } from '../src/model/bitgen.ts'
 import { modelConfig } from '../src/model/config.ts'
 import { estimate } from '../src/plan/estimate.ts'
 import { lower } from '../src/plan/lower.ts'
-import { resolveArg } from '../src/runtime/execute.ts'
+import { macsOf } from '../src/runtime/macs.ts'
 import { trainGraphs } from '../src/train/step.ts'
-import { builtModule } from './support/kernels.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 const BENCH = ['--import', 'tsx', join(ROOT, 'bench/main.ts')]
@@ -45,20 +43,15 @@ test('at least five calls are timed, behind warm ones', async () => {
 })
 
 /** Multiply-accumulates of all calls of a plan, from their arguments. */
-async function macsOfPlan(graph: Graph, symbols: Symbols): Promise<number> {
-  const kernels = await builtModule('scalar')
-  const numbers = (args: Parameters<typeof resolveArg>[0][]) =>
-    args.map((arg) => (typeof arg === 'object' ? 0 : resolveArg(arg, [], symbols)))
-  return lower(graph, { symbols, deterministic: true }).calls.reduce(
-    (sum, { k, a }) => sum + (macsOf(kernels.entry(k, true), numbers(a)) ?? 0),
-    0,
-  )
+function macsOfPlan(graph: Graph, symbols: Symbols): number {
+  const value = evaluator(symbols)
+  return lower(graph, { symbols, deterministic: true }).calls.reduce((sum, call) => sum + macsOf(call, value), 0)
 }
 
-test('multiply-accumulates of kernel calls are those of the graph', async () => {
+test('multiply-accumulates of kernel calls are those of the graph', () => {
   const model = modelConfig('nano', { vocabulary: 60, textLayers: 2, fusionLayers: 1, decoderLayers: 1, slots: 8 })
   const image = encodeImageGraph(model)
-  assert.is(await macsOfPlan(image, { B: 3 }), estimate(image, { B: 3 }).macs)
+  assert.is(macsOfPlan(image, { B: 3 }), estimate(image, { B: 3 }).macs)
   const losses = { itc: 1, itm: 0.5, text: 0.5, memory: 0, imageContrast: 0.5 }
   const options = { losses, concepts: true, queue: 0, negatives: 'batch', episode: 3, labelSmoothing: 0.1 } as const
   const more = { freeze: [], cachedTower: false, joinAt: 0, clip: 1, accumulate: 1 }
@@ -67,7 +60,7 @@ test('multiply-accumulates of kernel calls are those of the graph', async () => 
   const { ops, macs } = estimate(step, symbols)
   const small = [...ops].filter(([name]) => name.startsWith('memory_episodes')).map(([, cost]) => cost.macs)
   assert.is(
-    await macsOfPlan(step, symbols),
+    macsOfPlan(step, symbols),
     small.reduce((left, one) => left - one, macs),
   )
 })

@@ -106,7 +106,7 @@ export function exps(at: usize, end: usize, most: f32, scale: f32): v128 {
   return sum
 }
 
-/** As EXP for powers of 2: the bound below, log2 e, coefficients times powers of ln 2, 1, ROUND. */
+/** As EXP for powers of 2: the bound below, coefficients times powers of ln 2, 1, ROUND. */
 const EXP2 = memory.data<f32>([
   -127, 1.5279195e-5, 1.55067951e-4, 1.33337479e-3, 9.6179281e-3, 5.55041046e-2, 2.40226513e-1, 6.93147181e-1, 1,
   12582912,

@@ -1,6 +1,7 @@
 /**
  * The softmax over rows of f32 with its gradient, and its two loops: the largest element, and exponentials with their
- * sum. The same bits on every instruction set: sums run in four interleaved partial sums as in lanes.ts.
+ * sum. The same bits on every instruction set, unless madd is asked for: sums run in four interleaved partial sums as in
+ * lanes.ts.
  */
 import { bytes, dot, scaleRow, subtract, sum } from './lanes'
 import { exp, exps, expsMadd } from './math'

@@ -13,6 +13,11 @@ const WALKS: readonly Walk[] = ['rows', 'columns']
 /** Tiles of rows that are in work at once: their probabilities, of 257 keys 40 KB, stay in the first-level cache. */
 const TILES = 6
 
+const FACTORS = `
+/** Where factors of rows lie in scratch: with madd a softmax uses what is before them, no more. */
+const FACTORS: usize = 64
+`
+
 /** All rows of `width` columns, in tiles of `sizes` rows: the last may overlap the one before. */
 function stripe(walk: Walk, width: 4 | 8, sizes: readonly number[]): string {
   const step = walk === 'rows' ? 'aStride' : '4'
@@ -75,14 +80,13 @@ export function attention(vector: boolean, madd: boolean, name: (family: string)
     widths.flatMap((width) => [...sizes.map((rows) => gemmTile(rows, width, walk, madd)), stripe(walk, width, sizes)]),
   )
   return `
-import { bytes, scaleRow } from '../lib/lanes'
+import { bytes${madd ? ', scaleRow' : ''} } from '../lib/lanes'
 import { softmax, softmaxGrad } from '../lib/softmax'
-import { endOf, firstOf, scratch } from '../lib/threads'
+import { endOf, firstOf${madd ? ', scratch' : ''} } from '../lib/threads'
 import { turn } from '../lib/turn'
 
 const ZERO = memory.data(32, 16)
-/** Where factors of rows lie in scratch: with madd a softmax uses what is before them, no more. */
-const FACTORS: usize = 64
+${madd ? FACTORS : ''}
 ${vector ? tiles.join('\n') : ''}
 ${WALKS.map((walk) => product(walk, vector)).join('\n')}
 

@@ -174,16 +174,13 @@ export class Executor {
   private runBound(bound: BoundPlan): void {
     const { functions, args, schedule, programs } = bound
     const { team } = this.kernels
-    const whole = (i: number) => functions[i](...args[i])
+    const kernel = (i: number) => functions[i](...args[i])
     if (team && team.threads > 1) {
       const { steps, parts } = schedule!
-      team.run(
-        steps,
-        this.seen(bound, (i) => team.share(parts[i], () => whole(i))),
-        programs,
-      )
+      const call = this.seen(bound, (i) => team.share(parts[i], () => kernel(i)))
+      team.run(steps, call, programs)
     } else {
-      const call = this.seen(bound, whole)
+      const call = this.seen(bound, kernel)
       for (let i = 0; i < functions.length; i++) call(i)
     }
   }

@@ -8,7 +8,7 @@
 import type { Arg, Call, KernelEntry, Plan } from '../abi.ts'
 import { BUFFER_ALIGN, roundUp } from '../abi.ts'
 import { evaluator } from '../base/shape.ts'
-import { macsOf } from './thread-count.ts'
+import { macsOf } from './macs.ts'
 
 /** In the place of a call: wait for all threads. Also in the text of the workers (worker.ts). */
 export const BARRIER = -1
@@ -21,7 +21,7 @@ function stepsOf(parallel: readonly boolean[], isFirst: boolean): number[] {
   })
 }
 
-/** Multiply-accumulates from which on a call has several parts a thread, and how many: a part is some 50 us. */
+/** Multiply-accumulates from which on a call has several parts a thread, some 100 us; and how many. */
 const LONG_MACS = 4e6
 const PARTS = 4
 

@@ -2,8 +2,9 @@
  * How many threads a model is worth, from the multiply-accumulates of its plan: small ones are over before further
  * threads have gained what it costs to wake and meet them. Measured by `npm run bench -- threads`.
  */
-import type { Arg, Call, Plan } from '../abi.ts'
-import { evaluator, type Dim } from '../base/shape.ts'
+import type { Plan } from '../abi.ts'
+import { evaluator } from '../base/shape.ts'
+import { macsOf } from './macs.ts'
 
 /** Of one image. */
 const WORTH_MACS = 1e8
@@ -20,18 +21,6 @@ export function threadsFor(plans: readonly Plan[]): number {
 function macs({ calls, symbols }: Plan): number {
   const value = evaluator({ ...symbols, B: 1 })
   return calls.reduce((sum, call) => sum + macsOf(call, value), 0)
-}
-
-/**
- * Multiply-accumulates of a call where sizes have those values: 0 of what is no product and no heads, NaN where an
- * address stands in the place of a size.
- */
-export function macsOf({ k, a }: Call, value: (size: Dim) => number): number {
-  const product = (sizes: readonly Arg[]) =>
-    sizes.reduce<number>((n, size) => n * (typeof size === 'object' ? NaN : value(size)), 1)
-  if (k.startsWith('matmul_')) return product(a.slice(-3))
-  // B, Tq, Tk, C, and behind them heads and causal.
-  return k.startsWith('attention_') ? 2 * product(a.slice(-6, -2)) : 0
 }
 
 /** Cores that this process may use. */
