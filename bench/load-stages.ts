@@ -10,8 +10,8 @@ import { Executor } from '../src/runtime/execute.ts'
 import { Kernels } from '../src/runtime/kernels.ts'
 import { checkAnswers } from '../src/runtime/known-answers.ts'
 import { resizeImage, writePixels } from '../src/runtime/preprocess.ts'
+import { requireSound } from '../src/runtime/sound.ts'
 import { chooseVariants } from '../src/runtime/trial.ts'
-import { verify } from '../src/runtime/verify.ts'
 import { layOutWeights } from '../src/runtime/weights.ts'
 import { batchIds, VocabularyMap } from '../src/text/vocabulary.ts'
 import type { LoadTask } from './load.ts'
@@ -37,12 +37,12 @@ export async function loadInStages(task: LoadTask, picture: Pixels, lap: (name: 
   lap('compile')
   const kernels = new Kernels(manifest, await WebAssembly.instantiate(module, {}))
   lap('instantiate')
-  const called = plans.flatMap(({ calls }) => calls.map(({ k }) => k))
+  const called = file.rows.tables.kernels
   checkAnswers(kernels, new Set([...PREPROCESSING, ...called]))
   lap('known answers')
   chooseVariants(kernels, new Set(called))
   lap('trial of variants')
-  for (const plan of plans) verify(plan, manifest)
+  requireSound(file, kernels)
   lap('verify the plans')
   const executor = new Executor(kernels, plans)
   lap('lay out memory')

@@ -1,6 +1,6 @@
 /**
  * `npm run gen`: writes build/<isa>/{kernels.wasm, manifest.json} for every instruction set, the same as scripts, and
- * build/checksum.js. Skips the work where the sources are unchanged.
+ * build/checks.js. Skips the work where the sources are unchanged.
  */
 import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
@@ -19,7 +19,7 @@ const ROOT = join(import.meta.dirname, '..')
 const SOURCES = [
   'asconfig.json',
   'package-lock.json',
-  'assembly/checksum.ts',
+  'assembly/checks',
   'assembly/kernels',
   'assembly/lib',
   'codegen',
@@ -72,11 +72,12 @@ async function build(isa: Isa, answers?: KnownAnswer[]): Promise<KnownAnswer[]> 
   return manifest.answers
 }
 
-/** The module that checks files (src/io/checksum.ts), as a script. */
-async function buildChecksum(): Promise<void> {
-  const source = readFileSync(join(ROOT, 'assembly/checksum.ts'), 'utf8')
-  const { wasm } = await compile('scalar', new Map([['entry.ts', source]]))
-  writeFileSync(join(ROOT, 'build/checksum.js'), `export default '${Buffer.from(wasm).toString('base64')}'\n`)
+/** The module that checks files (src/io/checks.ts), as a script. */
+async function buildChecks(): Promise<void> {
+  const folder = join(ROOT, 'assembly/checks')
+  const files = readdirSync(folder).map((name): [string, string] => [name, readFileSync(join(folder, name), 'utf8')])
+  const { wasm } = await compile('scalar', new Map(files))
+  writeFileSync(join(ROOT, 'build/checks.js'), `export default '${Buffer.from(wasm).toString('base64')}'\n`)
 }
 
 const digest = sourceDigest()
@@ -93,6 +94,6 @@ else {
   rmSync(stamp, { force: true })
   let answers: KnownAnswer[] | undefined
   for (const { isa } of TARGETS) answers = await build(isa, answers)
-  await buildChecksum()
+  await buildChecks()
   writeFileSync(stamp, digest)
 }

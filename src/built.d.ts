@@ -11,8 +11,8 @@ declare module '*/kernels-relaxed.js' {
   const module: { wasm: string; manifest: import('./abi.ts').Manifest }
   export default module
 }
-declare module '*/checksum.js' {
-  /** The module of assembly/checksum.ts in base64. */
+declare module '*/checks.js' {
+  /** The module of assembly/checks in base64. */
   const wasm: string
   export default wasm
 }

@@ -3,7 +3,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Plan } from '../src/abi.ts'
 import { readModelFile, scaleName } from '../src/io/model-file.ts'
-import { readPlans, writePlans } from '../src/io/plan-tables.ts'
+import { plansOf, readPlanRows, writePlans } from '../src/io/plan-tables.ts'
 import { inferenceGraphs } from '../src/model/bitgen.ts'
 import type { ModelConfig } from '../src/model/config.ts'
 import { lower } from '../src/plan/lower.ts'
@@ -62,7 +62,7 @@ test('plans on codes give the bits of plans on f32', async () => {
 
 test('a table is codes for its reader and for the head, in every plan', () => {
   const { plans } = file
-  assert.equal(readPlans(writePlans(int8Plans(floatPlans, file.tensors))), plans)
+  assert.equal(plansOf(readPlanRows(writePlans(int8Plans(floatPlans, file.tensors)))), plans)
   const families = new Set(plans.flatMap(({ calls }) => calls.map(({ k }) => k)))
   assert.ok(families.has('embedding__i8') && families.has('matmul_nt__f32_i8'))
   const tables = weightsOf(plans, TABLE)

@@ -8,7 +8,7 @@ import type { Plan } from '../src/abi.ts'
 import { Stream, USE } from '../src/base/rng.ts'
 import { BitGen } from '../src/core.ts'
 import { KEPT, PRIOR, readModelFile, type ModelManifest } from '../src/io/model-file.ts'
-import { BUFFERS, CALLS, PLANS, readPlans, writePlans } from '../src/io/plan-tables.ts'
+import { BUFFERS, CALLS, PLANS, plansOf, readPlanRows, writePlans } from '../src/io/plan-tables.ts'
 import { readSafetensors, sealSafetensors, tensorOf, type Tensor } from '../src/io/safetensors.ts'
 import { microModel } from './support/micro-model.ts'
 
@@ -37,7 +37,7 @@ interface Parts {
 /** The file with some parts changed and the checksum right. */
 function resealed(change: (parts: Parts) => void): Uint8Array {
   const { tensors, metadata } = readSafetensors(bytes, { strict: true })
-  const plans = readPlans(tensors)
+  const plans = plansOf(readPlanRows(tensors))
   const before = JSON.stringify(plans)
   const parts: Parts = { manifest: JSON.parse(metadata.manifest), plans, tensors, metadata: {} }
   change(parts)

@@ -7,7 +7,7 @@ import type { Plan } from '../abi.ts'
 import { requireThat } from '../base/errors.ts'
 import { parseJson } from './json.ts'
 import { requireEntryPoints, requireManifest, type ModelManifest } from './model-manifest.ts'
-import { readPlans, writePlans } from './plan-tables.ts'
+import { plansOf, readPlanRows, writePlans, type PlanRows } from './plan-tables.ts'
 import { readSafetensors, sealSafetensors, type Tensor } from './safetensors.ts'
 
 export type { ModelManifest, Scope } from './model-manifest.ts'
@@ -15,6 +15,8 @@ export type { ModelManifest, Scope } from './model-manifest.ts'
 export interface ModelFile {
   manifest: ModelManifest
   plans: Plan[]
+  /** The same as they stand in the file. */
+  rows: PlanRows
   /** Weights of the plans as they are stored; `name.scale` beside int8 matrices. */
   tensors: Map<string, Tensor>
   /** Ids of GPT-2 that have a row of their own; absent: all. */
@@ -35,14 +37,15 @@ export function readModelFile(bytes: Uint8Array): ModelFile {
   requireThat(metadata.kind === 'model', 'model file', 'must be of kind model', metadata.kind ?? null)
   const manifest = parseJson('model file', 'manifest must be JSON', metadata.manifest ?? '')
   requireManifest(manifest)
-  const plans = readPlans(tensors)
+  const rows = readPlanRows(tensors)
+  const plans = plansOf(rows)
   requireEntryPoints(plans, manifest)
   const kept = tensors.get(KEPT)
   requireThat(!kept || kept.dtype === 'I32', `model file: ${KEPT}`, 'must be I32', kept?.dtype)
   const prior = tensors.get(PRIOR)
   const isPrior = !prior || (prior.dtype === 'F32' && prior.shape.length === 2 && prior.shape[1] === manifest.channels)
   requireThat(isPrior, `model file: ${PRIOR}`, `must be F32 [slots,${manifest.channels}]`, prior?.shape)
-  return { manifest, plans, tensors, kept: kept?.data as Int32Array | undefined, prior }
+  return { manifest, plans, rows, tensors, kept: kept?.data as Int32Array | undefined, prior }
 }
 
 /** The bytes of a file; `tensors` are all that plans, vocabulary and memory need. */

@@ -11,7 +11,7 @@ import { isCount, isRecord, isSize, isText, parseJson } from './json.ts'
 import { tensorOf, type Tensor } from './safetensors.ts'
 
 /** What rows refer to by number: every name, shape, kernel and literal argument of all plans once. */
-interface Tables {
+export interface Tables {
   names: string[]
   shapes: Dim[][]
   kernels: string[]
@@ -19,10 +19,10 @@ interface Tables {
 }
 
 /** An address behind the first byte of a buffer. */
-type Place = [at: number, plus: number]
+export type Place = [at: number, plus: number]
 
 /** What of a plan is no row. Plans of model files give the same bits everywhere: whether they do is no field. */
-interface PlanHead {
+export interface PlanHead {
   name: string
   symbols: Record<string, number>
   inputs: string[]
@@ -36,6 +36,15 @@ interface PlansJson extends Tables {
   plans: PlanHead[]
 }
 
+/** All plans of a file, as rows of numbers. */
+export interface PlanRows {
+  tables: Tables
+  heads: readonly PlanHead[]
+  /** [buffers, COLUMNS] of all plans, one behind the other. */
+  buffers: Uint32Array
+  calls: Uint32Array
+}
+
 const SEGMENTS: readonly Segment[] = ['weight', 'state', 'io', 'scratch']
 const DTYPES: readonly DType[] = ['f32', 'f64', 'i32', 'i8', 'u8', 't2']
 
@@ -47,6 +56,8 @@ export const CALLS = 'plans.calls'
 const COLUMNS = 6
 
 const WHERE = 'model file: plans'
+const BUFFERS_MUST = 'must have buffers of the known kinds'
+const CALLS_MUST = 'must have calls of a kernel with arguments'
 
 /** Throws a RangeError where a plan is not deterministic or asks for 4 GiB. */
 export function writePlans(plans: readonly Plan[]): Map<string, Tensor> {
@@ -101,14 +112,24 @@ function words(values: readonly number[]): Uint32Array {
   return Uint32Array.from(values)
 }
 
-/** Throws a RangeError that names the plan, and what of it is of another kind. */
-export function readPlans(tensors: ReadonlyMap<string, Tensor>): Plan[] {
+/** Throws a RangeError where tables, heads or rows are of another kind. */
+export function readPlanRows(tensors: ReadonlyMap<string, Tensor>): PlanRows {
   const text = tensors.get(PLANS)
   requireThat(text?.dtype === 'U8', WHERE, 'must be U8', text?.dtype ?? null)
   const json = parseJson(WHERE, 'must be JSON in UTF-8', text.data as Uint8Array)
   requireThat(isPlansJson(json), WHERE, 'must have tables of names, shapes, kernels and constants, and a list of plans')
-  const reader = new PlanReader(json, rowsOf(tensors, BUFFERS), rowsOf(tensors, CALLS))
-  const plans = json.plans.map((head) => reader.read(head))
+  requireThat(new Set(json.names).size === json.names.length, WHERE, 'must have every name once in their table')
+  json.plans.forEach(requireHead)
+  return { tables: json, heads: json.plans, buffers: rowsOf(tensors, BUFFERS), calls: rowsOf(tensors, CALLS) }
+}
+
+/**
+ * The plans of rows; calls become objects when they are first asked for. Throws a RangeError that names the plan, then
+ * too, where a row is missing or refers to nothing.
+ */
+export function plansOf(rows: PlanRows): Plan[] {
+  const reader = new PlanReader(rows)
+  const plans = rows.heads.map((head) => reader.read(head))
   reader.requireEnd()
   return plans
 }
@@ -139,11 +160,20 @@ function isConstant(value: unknown): boolean {
   return typeof value === 'number' || isText(value) || (isListOf(value, isCount) && (value as Place).length === 2)
 }
 
+function requireHead(head: unknown): void {
+  requireThat(isRecord(head) && isText(head.name), WHERE, 'every plan must have a name', head)
+  const { name, symbols, inputs, outputs, buffers, calls } = head
+  const where = `model file: plan ${name}`
+  const hasSymbols = isRecord(symbols) && Object.values(symbols).every(isSize)
+  requireThat(hasSymbols, where, 'symbols must have whole numbers above 0', symbols)
+  requireThat(isListOf(inputs, isText) && isListOf(outputs, isText), where, 'must name its inputs and outputs')
+  requireThat(isCount(buffers), where, BUFFERS_MUST)
+  requireThat(isCount(calls), where, CALLS_MUST)
+}
+
 /** Reads plans from rows, one behind the other. */
 class PlanReader {
-  private readonly tables: Tables
-  private readonly bufferRows: Uint32Array
-  private readonly callRows: Uint32Array
+  private readonly rows: PlanRows
   private readonly constants: Arg[]
   /** Addresses of buffers by number: calls share them. */
   private readonly addresses: Arg[] = []
@@ -151,38 +181,48 @@ class PlanReader {
   private nextBuffer = 0
   private nextCall = 0
 
-  constructor(tables: Tables, bufferRows: Uint32Array, callRows: Uint32Array) {
-    this.tables = tables
-    this.bufferRows = bufferRows
-    this.callRows = callRows
-    this.constants = tables.constants.map((value) =>
+  constructor(rows: PlanRows) {
+    this.rows = rows
+    this.constants = rows.tables.constants.map((value) =>
       typeof value === 'object' ? { at: value[0], plus: value[1] } : value,
     )
   }
 
-  read(head: unknown): Plan {
-    requireThat(isRecord(head) && isText(head.name), WHERE, 'every plan must have a name', head)
-    const { name, symbols, inputs, outputs, buffers, calls } = head as unknown as PlanHead
+  read({ name, symbols, inputs, outputs, buffers, calls }: PlanHead): Plan {
     const where = `model file: plan ${name}`
-    const hasSymbols = isRecord(symbols) && Object.values(symbols).every(isSize)
-    requireThat(hasSymbols, where, 'symbols must have whole numbers above 0', symbols)
-    requireThat(isListOf(inputs, isText) && isListOf(outputs, isText), where, 'must name its inputs and outputs')
-    const readBuffers = isCount(buffers) ? this.buffers(buffers) : undefined
-    requireThat(readBuffers !== undefined, where, 'must have buffers of the known kinds')
-    const readCalls = isCount(calls) ? this.calls(calls, buffers) : undefined
-    requireThat(readCalls !== undefined, where, 'must have calls of a kernel with arguments')
-    return { name, deterministic: true, symbols, inputs, outputs, buffers: readBuffers, calls: readCalls }
+    const readBuffers = this.buffers(buffers)
+    requireThat(readBuffers !== undefined, where, BUFFERS_MUST)
+    const from = this.nextCall
+    requireThat(this.skipCalls(calls), where, CALLS_MUST)
+    const readCalls = () => {
+      const list = this.calls(from, calls, buffers)
+      requireThat(list !== undefined, where, CALLS_MUST)
+      return list
+    }
+    let list: Call[] | undefined
+    return {
+      name,
+      deterministic: true,
+      symbols,
+      inputs,
+      outputs,
+      buffers: readBuffers,
+      get calls() {
+        return (list ??= readCalls())
+      },
+    }
   }
 
   requireEnd(): void {
-    const isEnd = this.nextBuffer === this.bufferRows.length && this.nextCall === this.callRows.length
+    const { buffers, calls } = this.rows
+    const isEnd = this.nextBuffer === buffers.length && this.nextCall === calls.length
     requireThat(isEnd, WHERE, 'must have the rows of their buffers and calls, and no more')
   }
 
   /** Undefined where a row is missing or refers to nothing. */
   private buffers(count: number): PlanBuffer[] | undefined {
-    const { names, shapes } = this.tables
-    const rows = this.bufferRows
+    const { names, shapes } = this.rows.tables
+    const rows = this.rows.buffers
     const list: PlanBuffer[] = []
     let i = this.nextBuffer
     for (; list.length < count; i += COLUMNS) {
@@ -199,29 +239,38 @@ class PlanReader {
     return list
   }
 
-  /** Undefined where a row is cut or refers to nothing. */
-  private calls(count: number, buffers: number): Call[] | undefined {
+  /** False where a row is missing. */
+  private skipCalls(count: number): boolean {
+    const rows = this.rows.calls
+    let i = this.nextCall
+    let step = 0
+    for (; step < count && i < rows.length; step++) i += 2 + rows[i + 1]
+    this.nextCall = i
+    return step === count && i <= rows.length
+  }
+
+  /** Undefined where a row refers to nothing. */
+  private calls(from: number, count: number, buffers: number): Call[] | undefined {
     const { constants, addresses } = this
-    const rows = this.callRows
+    const rows = this.rows.calls
     while (addresses.length < buffers) addresses.push({ at: addresses.length })
     const list: Call[] = []
-    let i = this.nextCall
+    let i = from
     while (list.length < count) {
-      const k = this.tables.kernels[rows[i]]
+      const k = this.rows.tables.kernels[rows[i]]
       const length = rows[i + 1]
-      const from = i + 2
-      i = from + length
-      if (k === undefined || !(i <= rows.length)) return undefined
+      const first = i + 2
+      i = first + length
+      if (k === undefined) return undefined
       const a = new Array<Arg>(length)
       for (let j = 0; j < length; j++) {
-        const code = rows[from + j]
+        const code = rows[first + j]
         const arg = code & 1 ? constants[code >>> 1] : addresses[code >>> 1]
         if (arg === undefined) return undefined
         a[j] = arg
       }
       list.push({ k, a })
     }
-    this.nextCall = i
     return list
   }
 }

@@ -17,8 +17,8 @@ import { loadKernels, type KernelOptions } from './load.ts'
 import type { MemoryOptions } from './memory.ts'
 import { resizeImage, writePixels } from './preprocess.ts'
 import { search, type Searching, type SearchOptions } from './search.ts'
+import { requireSound } from './sound.ts'
 import { threadsFor } from './thread-count.ts'
-import { verify } from './verify.ts'
 import { layOutWeights, requireTable } from './weights.ts'
 
 /** Rows of numbers. */
@@ -126,12 +126,11 @@ export class Session {
     const vocabulary = file.kept && new VocabularyMap(file.kept)
     requireTable(file, vocabulary?.size ?? VOCABULARY)
     const { plans } = file
-    const families = new Set(PREPROCESSING)
-    for (const { calls } of plans) for (const { k } of calls) families.add(k)
+    const families = new Set([...PREPROCESSING, ...file.rows.tables.kernels])
     const { threads = threadsFor(plans) } = options
     const kernels = await loadKernels({ ...options, families, threads })
     try {
-      for (const plan of plans) verify(plan, kernels.manifest)
+      requireSound(file, kernels)
       const executor = new Executor(kernels, plans)
       layOutWeights(file, executor)
       return new Session(executor, vocabulary, file.prior, { manifest: file.manifest, fileBytes: bytes.length })
