@@ -33,25 +33,26 @@ export class Executor {
   /** The trap that ended this executor, if one did. */
   private trap?: Error
   private closed = false
-  private readonly plans = new Map<string, BoundPlan>()
+  private readonly plans = new Map<string, Plan>()
+  /** Those that have been used. */
+  private readonly boundPlans = new Map<string, BoundPlan>()
   /** Of every further thread. */
   private readonly scratchAt: number[] = []
   /** Programs written so far. */
   private version = 0
   private readonly kept: MemoryLayout['kept']
+  private readonly addressesOf: MemoryLayout['addressesOf']
 
-  /** Lays out memory for `plans`; throws where a kernel is missing or memory cannot be had. */
+  /**
+   * Lays out memory for `plans`; throws where memory cannot be had. Plans are bound to kernels at their first use, since
+   * few have all of theirs used, and those of several threads at once: their scratch takes memory.
+   */
   constructor(kernels: Kernels, plans: readonly Plan[]) {
     this.kernels = kernels
     const { memoryUse, kept, addressesOf } = layOut(kernels.base, plans)
     this.kept = kept
-    for (const plan of plans) {
-      const entries = entriesOf(plan, kernels)
-      const schedule = kernels.team?.schedule(plan, entries)
-      const functions = entries.map((entry) => kernels.function(entry))
-      const at = addressesOf(plan)
-      this.plans.set(plan.name, { plan, functions, at, symbolsKey: '', args: [], schedule, programs: [] })
-    }
+    this.addressesOf = addressesOf
+    for (const plan of plans) this.plans.set(plan.name, plan)
     const programs = this.placePrograms(memoryUse.total)
     this.memoryUse = { ...memoryUse, arena: memoryUse.arena + programs, total: memoryUse.total + programs }
     kernels.reserve(this.memoryUse.total)
@@ -60,7 +61,8 @@ export class Executor {
   /** Gives further threads their scratch and their programs, from `start` on; returns the bytes. */
   private placePrograms(start: number): number {
     const others = (this.kernels.team?.threads ?? 1) - 1
-    const plans = [...this.plans.values()]
+    if (others === 0) return 0
+    const plans = [...this.plans.keys()].map((name) => this.bound(name))
     const scratch = Math.max(0, ...plans.map(({ schedule }) => schedule?.scratchBytes ?? 0))
     let next = start
     for (let i = 0; i < others; i++) {
@@ -106,7 +108,7 @@ export class Executor {
 
   /** The largest value of a symbol that a plan was made for. */
   maximum(planName: string, symbol: string): number {
-    return this.bound(planName).plan.symbols[symbol]
+    return this.plan(planName).symbols[symbol]
   }
 
   hasPlan(planName: string): boolean {
@@ -115,11 +117,11 @@ export class Executor {
 
   /** Names of the outputs of a plan. */
   outputs(planName: string): readonly string[] {
-    return this.bound(planName).plan.outputs
+    return this.plan(planName).outputs
   }
 
   hasIo(planName: string, name: string): boolean {
-    return this.bound(planName).plan.buffers.some((b) => b.name === name && b.segment === 'io')
+    return this.plan(planName).buffers.some((b) => b.name === name && b.segment === 'io')
   }
 
   /** Address of memory behind that of the plans, for single kernel calls; grows to the largest request. */
@@ -225,9 +227,23 @@ export class Executor {
     return all
   }
 
+  private plan(planName: string): Plan {
+    const plan = this.plans.get(planName)
+    requireThat(plan !== undefined, 'executor', `must have a plan ${planName}; it has ${[...this.plans.keys()]}`)
+    return plan
+  }
+
+  /** A plan with its kernels and addresses. Throws where a kernel is missing. */
   private bound(planName: string): BoundPlan {
-    const bound = this.plans.get(planName)
-    requireThat(bound !== undefined, 'executor', `must have a plan ${planName}; it has ${[...this.plans.keys()]}`)
+    let bound = this.boundPlans.get(planName)
+    if (!bound) {
+      const plan = this.plan(planName)
+      const entries = entriesOf(plan, this.kernels)
+      const schedule = this.kernels.team?.schedule(plan, entries)
+      const functions = entries.map((entry) => this.kernels.function(entry))
+      bound = { plan, functions, at: this.addressesOf(plan), symbolsKey: '', args: [], schedule, programs: [] }
+      this.boundPlans.set(planName, bound)
+    }
     return bound
   }
 
