@@ -9,6 +9,7 @@ import { errorText, message, requireThat } from '../src/base/errors.ts'
 import { decodeImage } from '../src/image/decode.ts'
 import { DEFAULT_MODEL, readTrainConfig } from '../src/index.ts'
 import { KERNELS } from '../src/kernels.ts'
+import { TRAINING_KERNELS } from '../src/training-kernels.ts'
 import { loadKernels } from '../src/runtime/load.ts'
 import { Session } from '../src/runtime/session.ts'
 import { command } from './bench.ts'
@@ -44,7 +45,7 @@ const kernels = command('kernels', {
   async measure(target, { quick }, note) {
     const peaks = await peaksFor(target, quick)
     note('  best / median / p95')
-    const modules = await loadKernels({ sources: KERNELS, target })
+    const modules = await loadKernels({ sources: TRAINING_KERNELS, target })
     const rows = measureKernels(modules, peaks, quick ? QUICK : FULL, (row) => note(kernelLine(row)))
     const best = Object.fromEntries(peaks.best)
     note(
@@ -80,7 +81,7 @@ const train = command('train', {
   targets: 'best',
   async measure(target, { quick, preset = 'nano', config, batch }, note) {
     const run = config ? { ...readTrainConfig(config), ...(batch && { batch }) } : benchConfig(preset, batch)
-    const figures = await measureTraining(await loadKernels({ sources: KERNELS, target }), run, {
+    const figures = await measureTraining(await loadKernels({ sources: TRAINING_KERNELS, target }), run, {
       peaks: await peaksFor(target, quick),
       quick,
       onStage: (stage) => note(stageText(stage)),
@@ -117,7 +118,7 @@ async function compare(args: string[]): Promise<void> {
   requireThat(words.length > 0, 'bench compare', 'must be given a file of results to compare with')
   const { target, shares } = readShares(words[0])
   const measured = async () => {
-    const modules = await loadKernels({ sources: KERNELS, target })
+    const modules = await loadKernels({ sources: TRAINING_KERNELS, target })
     const rows = measureKernels(modules, await peaksFor(target, quick), quick ? QUICK : FULL, (row) =>
       console.log(kernelLine(row)),
     )

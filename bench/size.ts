@@ -23,12 +23,12 @@ export interface SizeRow {
   bound?: number
 }
 
-/** What a page with the kernels of `target` loads. */
+/** All kernels of `target`, and what a page loads that runs a model. */
 export async function measureSizes(target: Isa): Promise<SizeRow[]> {
   const { outputFiles } = await build({ ...CORE, sourcemap: false, write: false })
   const rows = [
     sizeOf(`${target}/kernels.wasm`, readFileSync(join(BUILD, target, 'kernels.wasm')), KERNEL_BOUND),
-    sizeOf(`kernels-${target}.js (with manifest)`, readFileSync(join(BUILD, `kernels-${target}.js`))),
+    sizeOf(`kernels-${target}.js (inference)`, readFileSync(join(BUILD, `kernels-${target}.js`))),
     sizeOf('bitgen/core', outputFiles[0].contents, CORE_BOUND),
   ]
   return existsSync(DEFAULT_MODEL) ? [...rows, sizeOf('model of the package', readFileSync(DEFAULT_MODEL))] : rows

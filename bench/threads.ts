@@ -7,7 +7,7 @@
 import { setTimeout } from 'node:timers/promises'
 import type { Isa } from '../src/abi.ts'
 import type { Symbols } from '../src/base/shape.ts'
-import { KERNELS } from '../src/kernels.ts'
+import { TRAINING_KERNELS } from '../src/training-kernels.ts'
 import { encodeImageGraph } from '../src/model/bitgen.ts'
 import { modelConfig, patches, type PresetName } from '../src/model/config.ts'
 import { initialValue, parameters } from '../src/model/init.ts'
@@ -34,7 +34,7 @@ const wave = (i: number) => (((i * 31) % 97) - 48) / 50
 function encodeImage(preset: PresetName): Maker {
   return async (threads) => {
     const stamps: number[] = []
-    const kernels = await loadKernels({ sources: KERNELS, threads })
+    const kernels = await loadKernels({ sources: TRAINING_KERNELS, threads })
     const plan = lower(encodeImageGraph(modelConfig(preset)), { symbols: { B: 1 }, deterministic: true, part: 'run' })
     const executor = new Executor(kernels, [plan])
     for (const { name, dtype } of executor.names('weight')) {
@@ -53,7 +53,7 @@ function encodeImage(preset: PresetName): Maker {
 function trainStep(B: number): Maker {
   return async (threads) => {
     const stamps: number[] = []
-    const kernels = await loadKernels({ sources: KERNELS, threads })
+    const kernels = await loadKernels({ sources: TRAINING_KERNELS, threads })
     const [T, vocabulary] = [10, 2000]
     const model = { ...modelConfig('nano'), vocabulary }
     const losses = { itc: 1, itm: 0.5, text: 0.5, memory: 0.1, imageContrast: 0.5 }

@@ -63,6 +63,20 @@ function strip(source: Uint8Array): Module {
   return { wasm, heapBase }
 }
 
+/** The module with no other functions than those that `isKept` exports need. */
+export function withExports(source: Uint8Array, isKept: (name: string) => boolean): Uint8Array<ArrayBuffer> {
+  const module = binaryen.readBinary(source)
+  module.setFeatures(binaryen.Features.All)
+  for (let i = module.getNumExports() - 1; i >= 0; i--) {
+    const { name } = binaryen.getExportInfo(module.getExportByIndex(i))
+    if (!isKept(name)) module.removeExport(name)
+  }
+  module.runPasses(['remove-unused-module-elements'])
+  const wasm = new Uint8Array(module.emitBinary())
+  module.dispose()
+  return wasm
+}
+
 function takeHeapBase(module: binaryen.Module): number {
   const exported = module.getExport('heapBase')
   if (!exported) return 0

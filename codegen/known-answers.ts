@@ -171,12 +171,14 @@ function draftsOf(op: Op): Draft[] {
   return [...small.sort((a, b) => sizeOf(b) - sizeOf(a)), ...large.sort((a, b) => sizeOf(a) - sizeOf(b))]
 }
 
-/** Answers that call every family of the scalar module `kernels` at least once. */
+/** Answers that call every family of the scalar module `kernels` at least once, and no other. */
 export function knownAnswers(kernels: Kernels, ops: readonly Op[] = OPS): KnownAnswer[] {
   const missing = new Set(kernels.manifest.kernels.map(({ family }) => family))
+  const families = new Set(missing)
   const byHand = Object.entries(BY_HAND).filter(([family]) => missing.has(family))
   const drafts = [...ops.flatMap(draftsOf), ...byHand.map(([family, args]) => draftByHand(family, args))]
-  const chosen = drafts.filter((draft) => {
+  const callable = drafts.filter((draft) => draft.calls.every(([family]) => families.has(family)))
+  const chosen = callable.filter((draft) => {
     const adds = draft.calls.some(([family]) => missing.has(family))
     for (const [family] of draft.calls) missing.delete(family)
     return adds

@@ -11,6 +11,10 @@ declare module '*/kernels-relaxed.js' {
   const module: { wasm: string; manifest: import('./abi.ts').Manifest }
   export default module
 }
+declare module '*-training.js' {
+  const module: { wasm: string; manifest: import('./abi.ts').Manifest }
+  export default module
+}
 declare module '*/checks.js' {
   /** The module of assembly/checks in base64. */
   const wasm: string

@@ -1,6 +1,6 @@
 /**
- * The kernel modules as JavaScript modules, one for each instruction set, which codegen writes to build/. Only the one
- * that is chosen is loaded. The paths hold from src/ and, bundled, from build/ alike.
+ * The kernel modules of inference as JavaScript modules, one for each instruction set, which codegen writes to build/.
+ * Only the one that is chosen is loaded. The paths hold from src/ and, bundled, from build/ alike.
  */
 import type { Isa, Manifest } from './abi.ts'
 import { fromBase64 } from './base/base64.ts'
@@ -8,12 +8,12 @@ import type { KernelSource } from './runtime/load.ts'
 
 /** Default export of build/kernels-<isa>.js. */
 interface KernelModule {
-  /** kernels.wasm in base64. */
+  /** The module in base64. */
   wasm: string
   manifest: Manifest
 }
 
-function source(isa: Isa, load: () => Promise<{ default: KernelModule }>): KernelSource {
+export function kernelSource(isa: Isa, load: () => Promise<{ default: KernelModule }>): KernelSource {
   return {
     isa,
     async load() {
@@ -23,8 +23,9 @@ function source(isa: Isa, load: () => Promise<{ default: KernelModule }>): Kerne
   }
 }
 
+/** With what plans of model files call. */
 export const KERNELS: readonly KernelSource[] = [
-  source('scalar', () => import('../build/kernels-scalar.js')),
-  source('simd128', () => import('../build/kernels-simd128.js')),
-  source('relaxed', () => import('../build/kernels-relaxed.js')),
+  kernelSource('scalar', () => import('../build/kernels-scalar.js')),
+  kernelSource('simd128', () => import('../build/kernels-simd128.js')),
+  kernelSource('relaxed', () => import('../build/kernels-relaxed.js')),
 ]

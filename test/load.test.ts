@@ -3,13 +3,13 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { ISAS, type Isa, type KernelEntry, type Manifest } from '../src/abi.ts'
 import { Executor } from '../src/runtime/execute.ts'
-import { KERNELS } from '../src/kernels.ts'
+import { TRAINING_KERNELS } from '../src/training-kernels.ts'
 import { checkAnswers } from '../src/runtime/known-answers.ts'
 import { Kernels } from '../src/runtime/kernels.ts'
 import { loadAhead, loadKernels, type KernelCode, type KernelSource } from '../src/runtime/load.ts'
 import { builtKernels, builtModule } from './support/kernels.ts'
 
-const sources = KERNELS
+const sources = TRAINING_KERNELS
 const usable = (await builtKernels()).map(({ manifest }) => manifest.isa)
 const best = usable.at(-1)!
 

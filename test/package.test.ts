@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { ISAS } from '../src/abi.ts'
 import { errorText } from '../src/base/errors.ts'
 import { BitGen } from '../src/index.ts'
 import { encodeText } from '../src/text/tokenizer.ts'
@@ -18,13 +19,13 @@ const ROOT = join(import.meta.dirname, '..')
 const PICTURE = join(ROOT, 'models/demo/images/cat-face.png')
 const TEXT = 'a cat face'
 /** Bytes: what would only be passed by something that does not belong there; kernels with their manifest, in base64. */
-const MOST = { tarball: 4e6, coreGzip: 23e3, kernelsGzip: 42e3 }
+const MOST = { tarball: 4e6, coreGzip: 26e3, kernelsGzip: 22e3, trainingGzip: 42e3 }
 /** All that a package consists of. */
 const BELONGS = [
   /^package\.json$/,
   /^(README|CHANGELOG|ATTRIBUTION)\.md$/,
   /^LICENSE$/,
-  /^build\/(core|threads|index|cli|chunk-\w+|kernels-\w+)\.js$/,
+  /^build\/(core|threads|index|cli|chunk-\w+|kernels-\w+(-training)?)\.js$/,
   /^build\/core\.js\.map$/,
   /^build\/types\/.*\.d\.ts$/,
   /^build\/sources\/package(-lock)?\.json$/,
@@ -93,13 +94,18 @@ test('packs what belongs there and nothing else, of the size that it should have
   const missing = BELONGS.filter((pattern) => !paths.some((path) => pattern.test(path)))
   assert.equal(missing.map(String), [])
   const gzip = (file: string) => gzipSync(readFileSync(join(ROOT, 'build', file)), { level: 9 }).length
-  const kernels = ['scalar', 'simd128', 'relaxed'].map((isa) => [isa, gzip(`kernels-${isa}.js`)] as const)
+  const kernels = ISAS.map((isa) => [isa, gzip(`kernels-${isa}.js`), gzip(`kernels-${isa}-training.js`)] as const)
   const core = gzip('core.js')
   console.log(`tarball ${packed.size} bytes, unpacked ${packed.unpackedSize}, ${paths.length} files`)
-  console.log(`gzip: core.js ${core}, kernels ${kernels.map(([isa, bytes]) => `${isa} ${bytes}`).join(', ')}`)
+  console.log(
+    `gzip: core.js ${core}, kernels ${kernels.map(([isa, bytes, all]) => `${isa} ${bytes}, with training ${all}`).join('; ')}`,
+  )
   assert.ok(packed.size < MOST.tarball, `tarball: ${packed.size}`)
   assert.ok(core < MOST.coreGzip, `core.js: ${core}`)
-  for (const [isa, bytes] of kernels) assert.ok(bytes < MOST.kernelsGzip, `${isa}: ${bytes}`)
+  for (const [isa, bytes, all] of kernels) {
+    assert.ok(bytes < MOST.kernelsGzip, `${isa}: ${bytes}`)
+    assert.ok(all < MOST.trainingGzip, `${isa} with training: ${all}`)
+  }
 })
 
 check('installs into an empty folder, with two dependencies', () => {

@@ -8,7 +8,10 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { ISAS } from '../src/abi.ts'
 import { emitKernels } from '../codegen/emit-kernels.ts'
-import { HAND_WRITTEN, TEMPLATES } from '../codegen/registry.ts'
+import { HAND_WRITTEN, TEMPLATES, TRAINING_FAMILIES } from '../codegen/registry.ts'
+import { inferenceGraphs } from '../src/model/bitgen.ts'
+import { modelConfig } from '../src/model/config.ts'
+import { lower } from '../src/plan/lower.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 const KERNELS = join(ROOT, 'assembly/kernels')
@@ -44,6 +47,33 @@ test('every family is in every module, with the same parameters and a determinis
     }
   }
   for (const kernels of others) assert.is(new Set(kernels.map(({ family }) => family)).size, scalar.length)
+})
+
+/** Called for pictures, and in the place of f32 matrices and tables that an export has rounded to int8. */
+const BESIDE_PLANS = ['resize_bilinear__u8', 'normalize_pixels__u8', 'matmul_nt__f32_i8', 'embedding__i8']
+
+test('modules for inference have the families that plans of model files call, and no others', () => {
+  const called = new Set(BESIDE_PLANS)
+  const symbols = { B: 8, T: 16, L: 15, N: 16 }
+  for (const preset of ['tiny', 'nano'] as const) {
+    for (const linear of ['ternary', 'int8', 'f32'] as const) {
+      for (const published of [true, false]) {
+        const config = modelConfig(preset, {
+          matchSimilarity: !published,
+          textPool: published ? 'first' : 'mean',
+          imagePool: published ? 'mean' : 'grid',
+          vision: { linear, stemLinear: linear },
+        })
+        const plans = inferenceGraphs(config).map((graph) =>
+          lower(graph, { symbols, deterministic: true, part: 'run' }),
+        )
+        for (const { k } of plans.flatMap(({ calls }) => calls)) called.add(k)
+      }
+    }
+  }
+  const families = new Set(emitKernels('scalar', read).kernels.map(({ family }) => family))
+  for (const family of TRAINING_FAMILIES) assert.ok(families.delete(family), `${family} must be a kernel`)
+  assert.equal([...families].sort(), [...called].sort())
 })
 
 for (const { file, isa, source } of TEMPLATES) {

@@ -10,7 +10,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Plan, PlanBuffer } from '../src/abi.ts'
 import { BitGen } from '../src/core.ts'
-import { KERNELS } from '../src/kernels.ts'
+import { TRAINING_KERNELS } from '../src/training-kernels.ts'
 import { encodeImageGraph } from '../src/model/bitgen.ts'
 import { modelConfig } from '../src/model/config.ts'
 import { lower } from '../src/plan/lower.ts'
@@ -31,7 +31,7 @@ await drawShapes(dir)
 test.after(() => rmSync(dir, { recursive: true, force: true }))
 
 const simd = (threads: number, log?: (line: string) => void) =>
-  loadKernels({ sources: KERNELS, target: 'simd128', threads, log })
+  loadKernels({ sources: TRAINING_KERNELS, target: 'simd128', threads, log })
 
 test('inference: the same bytes for 1, 2 and 4 threads', async () => {
   const bytes = await microModel()

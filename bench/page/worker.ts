@@ -5,6 +5,7 @@
 import type { Isa } from '../../src/abi.ts'
 import { errorText } from '../../src/base/errors.ts'
 import { KERNELS } from '../../src/kernels.ts'
+import { TRAINING_KERNELS } from '../../src/training-kernels.ts'
 import { KernelError, loadKernels } from '../../src/runtime/load.ts'
 import { Session } from '../../src/runtime/session.ts'
 import { countRows, measureKernels, type KernelRow } from '../kernels.ts'
@@ -37,7 +38,7 @@ async function bytesOf(file: string): Promise<Uint8Array<ArrayBuffer>> {
 
 async function measure(target: Isa, quick: boolean): Promise<void> {
   const effort = quick ? QUICK : FULL
-  const kernels = await loadKernels({ sources: KERNELS, target })
+  const kernels = await loadKernels({ sources: TRAINING_KERNELS, target })
   send({ kind: 'target', target })
   const peaks = await measurePeaksOf(target, await bytesOf(`peaks-${target}.wasm`), effort)
   const all = countRows(kernels)

@@ -12,7 +12,7 @@ import { readTrainConfig, trainRun, type RunOptions, type RunResult, type TrainC
 import { readCheckpoint } from '../io/checkpoint.ts'
 import { readModelFile } from '../io/model-file.ts'
 import { readSafetensors } from '../io/safetensors.ts'
-import { KERNELS } from '../kernels.ts'
+import { TRAINING_KERNELS } from '../training-kernels.ts'
 import { loadKernels } from '../runtime/load.ts'
 import { cores } from '../runtime/thread-count.ts'
 import { runPaths, type RunEvents } from '../train/run.ts'
@@ -76,7 +76,7 @@ async function train(
   wanted: number,
   start: Pick<RunOptions, 'allowChangedConfig' | 'init'>,
 ): Promise<void> {
-  const kernels = await loadKernels({ sources: KERNELS, threads: wanted })
+  const kernels = await loadKernels({ sources: TRAINING_KERNELS, threads: wanted })
   const { isa } = kernels.manifest
   const threads = kernels.team?.threads ?? 1
   const show = new Show(config)

@@ -11,6 +11,7 @@ import { readCheckpoint } from '../io/checkpoint.ts'
 import { KEPT, PRIOR, scaleName, writeModelFile, type ModelManifest, type Scope } from '../io/model-file.ts'
 import { tensorOf, type Container, type Tensor } from '../io/safetensors.ts'
 import { KERNELS } from '../kernels.ts'
+import { TRAINING_KERNELS } from '../training-kernels.ts'
 import { inferenceGraphs } from '../model/bitgen.ts'
 import type { ModelConfig } from '../model/config.ts'
 import { countByPart, parameterSizes } from '../model/parameters.ts'
@@ -45,7 +46,7 @@ export interface ExportOptions {
  * none of a training run or lacks a parameter; and where no kernels work here.
  */
 export async function exportModel(checkpointPath: string, options: ExportOptions = {}): Promise<Uint8Array> {
-  const { kernels = await loadKernels({ sources: KERNELS }), results = {}, scope = null } = options
+  const { kernels = await loadKernels({ sources: TRAINING_KERNELS }), results = {}, scope = null } = options
   const checkpoint = readCheckpoint(checkpointPath)
   const { kind } = checkpoint.metadata
   requireThat(kind === 'checkpoint', checkpointPath, 'must be a checkpoint of a training run', kind)

@@ -12,7 +12,7 @@ import { loadNewest, saveCheckpoint, type Checkpoint, type FileSystem } from '..
 import { withLock } from '../io/lock.ts'
 import { KEPT, type ModelFile } from '../io/model-file.ts'
 import type { Container, SafetensorsDtype, Tensor } from '../io/safetensors.ts'
-import { KERNELS } from '../kernels.ts'
+import { TRAINING_KERNELS } from '../training-kernels.ts'
 import type { Kernels } from '../runtime/kernels.ts'
 import { loadKernels } from '../runtime/load.ts'
 import type { TrainConfig } from './config.ts'
@@ -76,7 +76,7 @@ export const runPaths = (output: string) => ({
  * file cannot be written, or gradients stay infinite.
  */
 export async function trainRun(config: TrainConfig, options: RunOptions = {}): Promise<RunResult> {
-  const { kernels = await loadKernels({ sources: KERNELS }), signal } = options
+  const { kernels = await loadKernels({ sources: TRAINING_KERNELS }), signal } = options
   attempt(config.output, 'must be a folder to write to', () => mkdirSync(config.output, { recursive: true }))
   return withLock(join(config.output, 'run'), 0, async () => {
     const data = await loadTrainData(kernels, config, options.onPictures, signal).catch((error: unknown) => {
