@@ -46,9 +46,9 @@ export class BitGen extends Model<Pixels, ArrayLike<number>, number> {
   static async load(source: ModelSource, options: LoadOptions = {}): Promise<BitGen> {
     const { target, threads, maxMemory = MAX_MEMORY } = options
     const arriving = arrival(source, options.signal)
-    const sources = loadAhead(KERNELS, target)
+    const kernels = loadAhead({ sources: KERNELS, target, threads, maxMemory })
     const bytes = await fetchBytes(await arriving, maxMemory, options)
-    return new BitGen(await Session.open(bytes, { sources, target, threads, maxMemory }))
+    return new BitGen(await Session.open(bytes, kernels))
   }
 
   protected override pixelsOf(image: Pixels): Pixels {

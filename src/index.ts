@@ -61,9 +61,9 @@ export class BitGen extends Model<ImageInput, string, string> {
   static async load(source: ModelSource = DEFAULT_MODEL, options: LoadOptions = {}): Promise<BitGen> {
     const { target, threads, maxMemory = MAX_MEMORY } = options
     const arriving = arrival(source, options.signal)
-    const sources = loadAhead(KERNELS, target)
+    const kernels = loadAhead({ sources: KERNELS, target, threads, maxMemory })
     const bytes = await readBytes(await arriving, maxMemory, options)
-    return new BitGen(await Session.open(bytes, { sources, target, threads, maxMemory }))
+    return new BitGen(await Session.open(bytes, kernels))
   }
 
   protected override async pixelsOf(image: ImageInput): Promise<Pixels> {

@@ -3,15 +3,19 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { ISAS, type Isa, type KernelEntry, type Manifest } from '../src/abi.ts'
 import { Executor } from '../src/runtime/execute.ts'
+import { KERNELS } from '../src/kernels.ts'
 import { TRAINING_KERNELS } from '../src/training-kernels.ts'
 import { checkAnswers } from '../src/runtime/known-answers.ts'
 import { Kernels } from '../src/runtime/kernels.ts'
 import { loadAhead, loadKernels, type KernelCode, type KernelSource } from '../src/runtime/load.ts'
+import { Session } from '../src/runtime/session.ts'
 import { builtKernels, builtModule } from './support/kernels.ts'
+import { microModel } from './support/micro-model.ts'
 
 const sources = TRAINING_KERNELS
 const usable = (await builtKernels()).map(({ manifest }) => manifest.isa)
 const best = usable.at(-1)!
+const bytes = await microModel()
 
 /** The sources with the module of some instruction sets changed. */
 function changed(isas: readonly Isa[], change: (loaded: KernelCode) => KernelCode): KernelSource[] {
@@ -83,19 +87,29 @@ test('BITGEN_TARGET forces a target; the option goes before it', async () => {
   }
 })
 
-test('the module that will serve is on its way ahead of time, once, and its failure is told where it is awaited', async () => {
+test('kernels are chosen ahead of a model, for one thread, and their failure is told where they are awaited', async () => {
   const asked: Isa[] = []
   const counting = sources.map(({ isa, load }) => ({ isa, load: () => (asked.push(isa), load()) }))
-  const ahead = loadAhead(counting)
-  assert.equal(asked, usable.slice(-1))
-  assert.is((await loadKernels({ sources: ahead })).manifest.isa, usable.at(-1))
-  assert.equal(asked, usable.slice(-1))
-  loadAhead(counting, 'scalar')
-  assert.equal(asked, [usable.at(-1), 'scalar'])
-  const failing = loadAhead([{ isa: 'scalar', load: () => Promise.reject(new Error('gone')) }])
+  const { ahead } = loadAhead({ sources: counting })
+  assert.equal(asked, [best])
+  assert.is((await ahead)!.manifest.isa, best)
+  loadAhead({ sources: counting, target: 'scalar', threads: 1 })
+  assert.equal(asked, [best, 'scalar'])
+  assert.is(loadAhead({ sources: counting, threads: 2 }).ahead, undefined)
+  assert.equal(asked, [best, 'scalar'])
+  const failing = loadAhead({ sources: [{ isa: 'scalar', load: () => Promise.reject(new Error('gone')) }] })
   await new Promise((resolve) => setTimeout(resolve))
-  assert.match(await thrown(() => loadKernels({ sources: failing })), /scalar: gone/)
-  assert.throws(() => loadAhead(counting, 'avx' as Isa), /^target: must be one of/)
+  assert.match(await thrown(() => failing.ahead!), /scalar: gone/)
+  assert.throws(() => loadAhead({ sources: counting, target: 'avx' as Isa }), /^target: must be one of/)
+})
+
+test('a model runs on the kernels that were chosen ahead, unless it is worth several threads', async () => {
+  const options = loadAhead({ sources: KERNELS })
+  const { executor } = await Session.open(bytes, options)
+  assert.is(executor.kernels, await options.ahead)
+  const other = await Session.open(bytes, { ...loadAhead({ sources: KERNELS }), threads: 2 })
+  assert.is(other.executor.kernels.team?.threads, 2)
+  other.executor.close()
 })
 
 test('when no module works, every reason is named', async () => {

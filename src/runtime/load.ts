@@ -16,8 +16,6 @@ export class KernelError extends Error {}
 export interface KernelCode {
   wasm: Uint8Array<ArrayBuffer>
   manifest: Manifest
-  /** The same compiled, where that has begun. */
-  module?: Promise<WebAssembly.Module>
 }
 
 /** Where one module comes from: files, embedded bytes, a server. */
@@ -75,7 +73,7 @@ async function attempt(source: KernelSource, options: KernelOptions): Promise<Ke
 }
 
 /** The instance with as many threads as are asked for, or with one. */
-async function onThreads({ wasm, manifest, module }: KernelCode, options: KernelOptions): Promise<Kernels> {
+async function onThreads({ wasm, manifest }: KernelCode, options: KernelOptions): Promise<Kernels> {
   const { threads = 1, maxMemory, log } = options
   if (threads > 1) {
     try {
@@ -86,7 +84,7 @@ async function onThreads({ wasm, manifest, module }: KernelCode, options: Kernel
       log?.(`threads: 1, not ${threads}: ${errorText(error)}`)
     }
   }
-  return instantiate(await (module ?? WebAssembly.compile(wasm)), manifest, maxMemory)
+  return instantiate(await WebAssembly.compile(wasm), manifest, maxMemory)
 }
 
 /**
@@ -112,30 +110,6 @@ function isKnownTo(isa: Isa): boolean {
 }
 
 /**
- * The same sources, of which the one that will serve, unless its answers are wrong, is on its way: kernels travel beside
- * the model, and the engine compiles them while that is read. Throws what forcedTarget throws.
- */
-export function loadAhead(sources: readonly KernelSource[], target?: Isa): readonly KernelSource[] {
-  const isa = wantedIsas(forcedTarget(target)).find(isKnownTo)
-  return sources.map((source) => {
-    if (source.isa !== isa) return source
-    const loading = heardOf(source.load().then(compiling))
-    return { isa, load: () => loading }
-  })
-}
-
-/** The same on its way through the compiler. */
-function compiling(code: KernelCode): KernelCode {
-  return { ...code, module: heardOf(WebAssembly.compile(code.wasm)) }
-}
-
-/** A promise whose failure is reported where it is awaited, if it is. */
-function heardOf<T>(promise: Promise<T>): Promise<T> {
-  promise.catch(() => undefined)
-  return promise
-}
-
-/**
  * Loads the best module that works. Throws what forcedTarget throws, a RangeError where the number of threads is none,
  * and a KernelError that names every reason where none works, or the forced one does not.
  */
@@ -157,4 +131,22 @@ export async function loadKernels(options: KernelOptions): Promise<Kernels> {
     }
   }
   throw new KernelError(`loadKernels: ${target ?? 'one module'} must work on this engine, got ${failed.join('; ')}`)
+}
+
+/** Options of kernels that are on their way. */
+export interface KernelsAhead extends KernelOptions {
+  ahead?: Promise<Kernels>
+}
+
+/**
+ * The same options, with kernels for one thread that are loaded, checked and chosen while a model is on its way, all
+ * families of them; not where several threads are asked for, whose memory they share. Throws what forcedTarget throws.
+ */
+export function loadAhead(options: KernelOptions): KernelsAhead {
+  forcedTarget(options.target)
+  if ((options.threads ?? 1) > 1) return options
+  const ahead = loadKernels(options)
+  // Its failure is told where it is awaited, if it is.
+  ahead.catch(() => undefined)
+  return { ...options, ahead }
 }

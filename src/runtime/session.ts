@@ -13,7 +13,7 @@ import { Executor } from './execute.ts'
 import { imageKeyLength } from './image-key.ts'
 import type { Trial } from './kernels.ts'
 import type { MemoryUse } from './layout.ts'
-import { loadKernels, type KernelOptions } from './load.ts'
+import { loadKernels, type KernelsAhead } from './load.ts'
 import type { MemoryOptions } from './memory.ts'
 import { resizeImage, writePixels } from './preprocess.ts'
 import { search, type Searching, type SearchOptions } from './search.ts'
@@ -121,14 +121,14 @@ export class Session {
    * Checks the file, chooses kernels, lays out memory. Throws a RangeError where the file is damaged or asks for more
    * memory than the limit, before any is taken, and an Error where no kernels work here.
    */
-  static async open(bytes: Uint8Array, options: KernelOptions): Promise<Session> {
+  static async open(bytes: Uint8Array, options: KernelsAhead): Promise<Session> {
     const file = readModelFile(bytes)
     const vocabulary = file.kept && new VocabularyMap(file.kept)
     requireTable(file, vocabulary?.size ?? VOCABULARY)
     const { plans } = file
+    const { threads = threadsFor(plans), ahead } = options
     const families = new Set([...PREPROCESSING, ...file.rows.tables.kernels])
-    const { threads = threadsFor(plans) } = options
-    const kernels = await loadKernels({ ...options, families, threads })
+    const kernels = await (ahead && threads === 1 ? ahead : loadKernels({ ...options, families, threads }))
     try {
       requireSound(file, kernels)
       const executor = new Executor(kernels, plans)
