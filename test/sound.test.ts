@@ -36,6 +36,8 @@ const pick = <T>(list: ArrayLike<T>) => list[below(list.length)]
 const [SEGMENT, DTYPE, SHAPE, BYTES, OFFSET, NAME] = [0, 1, 2, 3, 4, 5]
 const COLUMNS = 6
 
+/** The place of one of `n` rows, the one behind them, or one that lies behind all memory. */
+const placeAmong = (n: number) => pick([below(n), below(n), n, 2 ** 28])
 const setColumn = (column: number, value: (old: number, rows: PlanRows) => number) => (rows: PlanRows) => {
   const at = below(rows.buffers.length / COLUMNS) * COLUMNS + column
   rows.buffers[at] = value(rows.buffers[at], rows)
@@ -75,20 +77,20 @@ const constantOf = (value: unknown) => (rows: PlanRows) => {
 const CHANGES: Record<string, (rows: PlanRows) => void> = {
   segment: setColumn(SEGMENT, () => below(5)),
   dtype: setColumn(DTYPE, () => below(7)),
-  shape: setColumn(SHAPE, (_, { tables }) => below(tables.shapes.length + 1)),
+  shape: setColumn(SHAPE, (_, { tables }) => placeAmong(tables.shapes.length)),
   'more bytes': setColumn(BYTES, (old) => old + pick([1, 64, 4096, 2 ** 31])),
   'less bytes': setColumn(BYTES, (old) => old - pick([1, 64])),
   'no bytes': setColumn(BYTES, () => 0),
   offset: setColumn(OFFSET, (old) => old + pick([-64, -4, 4, 64, 65536, 2 ** 31, 2 ** 32 - 64])),
   'offset of half a line': setColumn(OFFSET, (old) => 2 ** 30 + old + pick([0, 32])),
   'another offset': setColumn(OFFSET, (_, { buffers }) => buffers[below(buffers.length / COLUMNS) * COLUMNS + OFFSET]),
-  name: setColumn(NAME, (_, { tables }) => below(tables.names.length + 2)),
+  name: setColumn(NAME, (_, { tables }) => placeAmong(tables.names.length + 1)),
   'an address': setArgument(() => 2 * below(500)),
   'a constant': setArgument((_, { tables }) => 2 * below(tables.constants.length + 1) + 1),
   'address or constant': setArgument((old) => old ^ 1),
   'any argument': setArgument(() => below(2 ** 32)),
-  kernel: (rows) => void (rows.calls[someCall(rows)] = below(rows.tables.kernels.length + 1)),
-  'arguments of a call': (rows) => void (rows.calls[someCall(rows) + 1] += pick([-1, 1, 2 ** 31])),
+  kernel: (rows) => void (rows.calls[someCall(rows)] = placeAmong(rows.tables.kernels.length)),
+  'arguments of a call': (rows) => void (rows.calls[someCall(rows) + 1] += pick([-1, 1, 2 ** 28, 2 ** 31])),
   'a call twice': (rows) => {
     const call = someCall(rows)
     const next = call + 2 + rows.calls[call + 1]
