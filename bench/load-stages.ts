@@ -1,6 +1,6 @@
 /**
  * What `BitGen.load` and a first `similarity` do, one step after the other with a time for each: the parts of
- * runtime/session.ts in its order.
+ * runtime/session.ts in its order, and kernels behind the file, for which a load chooses them while it waits.
  */
 import { readFile } from 'node:fs/promises'
 import type { Pixels } from '../src/image/pixels.ts'
@@ -15,9 +15,6 @@ import { chooseVariants } from '../src/runtime/trial.ts'
 import { layOutWeights } from '../src/runtime/weights.ts'
 import { batchIds, VocabularyMap } from '../src/text/vocabulary.ts'
 import type { LoadTask } from './load.ts'
-
-/** What a session calls outside of plans. */
-const PREPROCESSING = ['resize_bilinear__u8', 'normalize_pixels__u8']
 
 /** Calls `lap` with the name of each step behind it. */
 export async function loadInStages(task: LoadTask, picture: Pixels, lap: (name: string) => void): Promise<void> {
@@ -37,10 +34,9 @@ export async function loadInStages(task: LoadTask, picture: Pixels, lap: (name: 
   lap('compile')
   const kernels = new Kernels(manifest, await WebAssembly.instantiate(module, {}))
   lap('instantiate')
-  const called = file.rows.tables.kernels
-  checkAnswers(kernels, new Set([...PREPROCESSING, ...called]))
+  checkAnswers(kernels)
   lap('known answers')
-  chooseVariants(kernels, new Set(called))
+  chooseVariants(kernels)
   lap('trial of variants')
   requireSound(file, kernels)
   lap('verify the plans')

@@ -1,11 +1,10 @@
 /**
  * Whether plans are sound, on the rows that a model file has of them (src/io/plan-tables.ts): all that
- * src/runtime/verify.ts asks of a plan, which takes an engine at its start forty times as long. Says yes or no; what is
+ * src/runtime/verify.ts asks of a plan, which takes an engine at its start three times as long. Says yes or no; what is
  * wrong says verify.ts. The host writes tables and rows into memory (src/runtime/sound.ts).
  */
 
-/** Places in the lists of segments and dtypes of plan-tables.ts: a weight and f32 come first. */
-const STATE: u32 = 1
+/** Places in the lists of segments and dtypes of plan-tables.ts: a weight, a state and f32 come first. */
 const IO: u32 = 2
 const SCRATCH: u32 = 3
 const SEGMENTS: u32 = 4
@@ -188,7 +187,7 @@ function isBufferSound(i: u32): bool {
   if (segment >= SEGMENTS || dtype >= DTYPES || shape >= shapeCount || name > nameCount) return false
   // Not of sizes that have no value either.
   if (!(<f64>bytes >= neededBytes(shapes + <usize>shape * SHAPE, dtype))) return false
-  if (segment > STATE && load<u32>(row, 16) % ALIGN != 0) return false
+  if (segment >= IO && load<u32>(row, 16) % ALIGN != 0) return false
   if (name == 0) return segment == SCRATCH
   if (word(owner, name - 1) != UNKNOWN) return false
   setWord(owner, name - 1, i)

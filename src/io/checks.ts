@@ -4,6 +4,7 @@
  */
 import wasm from '../../build/checks.js'
 import { fromBase64 } from '../base/base64.ts'
+import { growTo } from '../base/wasm-memory.ts'
 
 /** What assembly/checks/entry.ts exports; addresses are bytes. Whoever calls writes what it needs to memory, from 0 on. */
 export interface Checks {
@@ -26,14 +27,11 @@ export interface Checks {
   isSound(buffers: number, calls: number, ports: number, inputs: number, outputs: number): number
 }
 
-const PAGE = 65536
-
 let loaded: Checks | undefined
 
 /** The module, its memory grown to `bytes`. */
 export function checksWith(bytes: number): Checks {
   loaded ??= new WebAssembly.Instance(new WebAssembly.Module(fromBase64(wasm))).exports as unknown as Checks
-  const missing = Math.ceil((bytes - loaded.memory.buffer.byteLength) / PAGE)
-  if (missing > 0) loaded.memory.grow(missing)
+  growTo(loaded.memory, bytes)
   return loaded
 }

@@ -1,7 +1,7 @@
 /**
  * Plans as a model file carries them: what they name stands once in JSON, buffers and calls are rows of numbers in
  * tensors of their own, since an engine at its start is slow with text. Reading checks that values are of the kinds that
- * the rest of the runtime relies on; whether a plan is sound is runtime/verify.ts.
+ * the rest of the runtime relies on; whether a plan is sound is runtime/sound.ts.
  */
 import type { Arg, Call, Plan, PlanBuffer, Segment } from '../abi.ts'
 import type { DType } from '../base/dtype.ts'
@@ -19,7 +19,7 @@ export interface Tables {
 }
 
 /** An address behind the first byte of a buffer. */
-export type Place = [at: number, plus: number]
+type Place = [at: number, plus: number]
 
 /** What of a plan is no row. Plans of model files give the same bits everywhere: whether they do is no field. */
 export interface PlanHead {

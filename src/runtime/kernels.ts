@@ -5,11 +5,11 @@
 import { trialName, type KernelEntry, type Manifest } from '../abi.ts'
 import { view, type DType, type TensorData } from '../base/dtype.ts'
 import { requireThat } from '../base/errors.ts'
+import { growTo, PAGE } from '../base/wasm-memory.ts'
 import type { Team } from './threads.ts'
 
 type KernelFunction = (...args: number[]) => void
 
-const PAGE = 65536
 /** wasm32 addresses end here. */
 const MAX_BYTES = 65536 * PAGE
 
@@ -107,10 +107,8 @@ export class Kernels {
   /** Grows memory so that it holds `bytes`; throws a RangeError where that is over the limit, or more than there is. */
   reserve(bytes: number): void {
     requireThat(bytes <= this.maxMemory, 'memory', `must stay within ${this.maxMemory} bytes`, bytes)
-    const missing = Math.ceil((bytes - this.memory.buffer.byteLength) / PAGE)
-    if (missing <= 0) return
     try {
-      this.memory.grow(missing)
+      growTo(this.memory, bytes)
     } catch (cause) {
       throw new RangeError(`memory: the engine must give ${bytes} bytes`, { cause })
     }
