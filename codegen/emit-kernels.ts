@@ -13,6 +13,13 @@ export interface KernelSources {
   kernels: KernelEntry[]
 }
 
+/** What every module exports beside its kernels, by the file of assembly/ that has it. */
+const COMMON: [file: string, names: string[]][] = [
+  ['lib/threads', ['setPart']],
+  ['lib/answers', ['startAnswer', 'fillAnswer', 'digestAnswer']],
+]
+export const COMMON_EXPORTS: readonly string[] = ['memory', ...COMMON.flatMap(([, names]) => names)]
+
 /** What names are of a file: reads the text of `assembly/kernels/<name>.ts`. */
 export type ReadKernel = (name: string) => string
 
@@ -44,7 +51,7 @@ export function emitKernels(
     files.set(path, source)
     addFile(path, source, (family) => kernelName(family, '', isa, ''), true)
   }
-  entry.push("export { setPart } from './lib/threads'")
+  for (const [file, names] of COMMON) entry.push(`export { ${names.join(', ')} } from './${file}'`)
   // The first byte behind the kernels' own constants.
   entry.push('export function heapBase(): usize { return __heap_base }')
   files.set('entry.ts', entry.join('\n'))

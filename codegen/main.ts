@@ -10,7 +10,7 @@ import { gzipSync } from 'node:zlib'
 import { trialName, type Isa, type KnownAnswer, type Manifest } from '../src/abi.ts'
 import { instantiate } from '../src/runtime/kernels.ts'
 import { compile, withExports } from './compile.ts'
-import { emitKernels } from './emit-kernels.ts'
+import { COMMON_EXPORTS, emitKernels } from './emit-kernels.ts'
 import { knownAnswers } from './known-answers.ts'
 import { TARGETS, TRAINING_FAMILIES } from './registry.ts'
 
@@ -67,7 +67,7 @@ async function build(isa: Isa, answers?: Answers): Promise<Answers> {
   writeScript(`kernels-${isa}-training`, wasm, training)
 
   const needed = kernels.filter(({ family }) => !TRAINING_FAMILIES.has(family))
-  const names = new Set(['memory', 'setPart', ...needed.flatMap(({ name }) => [name, trialName(name)])])
+  const names = new Set([...COMMON_EXPORTS, ...needed.flatMap(({ name }) => [name, trialName(name)])])
   const less = withExports(wasm, (name) => names.has(name))
   const inference = await describe(less, { isa, heapBase, kernels: needed }, answers?.inference)
   writeScript(`kernels-${isa}`, less, inference)

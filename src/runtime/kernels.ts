@@ -10,6 +10,13 @@ import type { Team } from './threads.ts'
 
 type KernelFunction = (...args: number[]) => void
 
+/** What fills and digests memory for known answers (assembly/lib/answers.ts). */
+interface Answering {
+  startAnswer(at: number, bytes: number): void
+  fillAnswer(at: number, type: number, count: number, low: number, high: number): void
+  digestAnswer(at: number, words: number): number
+}
+
 /** wasm32 addresses end here. */
 const MAX_BYTES = 65536 * PAGE
 
@@ -96,6 +103,10 @@ export class Kernels {
   /** The loop that times the multiplication of a kernel (codegen/templates/trial_loop.ts), where it has one. */
   trialLoop(entry: KernelEntry): ((turns: number) => void) | undefined {
     return this.exports[trialName(entry.name)] as KernelFunction | undefined
+  }
+
+  get answering(): Answering {
+    return this.exports as unknown as Answering
   }
 
   /** Makes this instance part `index` of `count`: kernels that split their outputs do theirs. */

@@ -5,7 +5,7 @@
  */
 import type { KernelEntry, KnownAnswer } from '../abi.ts'
 import { roundUp } from '../abi.ts'
-import { view, viewBytes, type DType, type TensorData } from '../base/dtype.ts'
+import { viewBytes, type DType } from '../base/dtype.ts'
 import type { Kernels } from './kernels.ts'
 
 /** Largest difference of a kernel that is not deterministic, over the largest value of the output. */
@@ -16,54 +16,16 @@ function baseOf(kernels: Kernels): number {
   return roundUp(kernels.manifest.heapBase, 64)
 }
 
-/** Draws of one type and range. A prime number: rows of a matrix that is filled with them again and again differ. */
-const DRAWS = 127
-/** By type and range. */
-const drawn = new Map<string, TensorData>()
+/** What draws are stored as, in numbers of assembly/lib/answers.ts; codes of f64 are none of its. */
+const DRAWN: Partial<Record<DType, number>> = { f32: 0, i32: 1, i8: 2, u8: 2, t2: 3 }
 
-/** Bytes of packed weights: 0 1 2 0, 2 1 1 0, 1 0 2 2, 0 2 0 1 as codes w+1, from the low bits up. */
-const FOUR_CODES = [0x24, 0x16, 0xa1, 0x48]
-
-/**
- * Draws from a linear congruential generator (Numerical Recipes' constants), of which only the upper 24 bits are used:
- * the lower ones are poor. Made once for all answers, because this runs in an interpreter at every start.
- */
-function drawsOf(dtype: DType, low: number, high: number): TensorData {
-  const key = `${dtype} ${low} ${high}`
-  const known = drawn.get(key)
-  if (known) return known
-  const draws = view(dtype, new ArrayBuffer(8 * DRAWS), 0, DRAWS)
-  const span = (high - low + (dtype === 'f32' ? 0 : 1)) / 2 ** 24
-  let state = 1
-  for (let i = 0; i < DRAWS; i++) {
-    state = (Math.imul(state, 1664525) + 1013904223) | 0
-    const draw = state >>> 8
-    if (dtype === 'f32') draws[i] = low + span * draw
-    else if (dtype === 't2') draws[i] = FOUR_CODES[draw & 3]
-    else draws[i] = low + Math.floor(span * draw)
-  }
-  drawn.set(key, draws)
-  return draws
-}
-
-/** Fills memory; each draw that is taken is followed by the next one, to the end of the answer. */
+/** Fills memory with the draws and values of an answer. */
 function fill(kernels: Kernels, { bytes, fills }: KnownAnswer): void {
   const base = baseOf(kernels)
-  kernels.view('u8', base, bytes).fill(0)
-  let next = 0
+  kernels.answering.startAnswer(base, bytes)
   for (const [at, dtype, count, low = 0, high = 0] of fills) {
-    if (typeof count !== 'number') {
-      kernels.view(dtype, base + at, count.length).set(count)
-      continue
-    }
-    const data = kernels.view(dtype, base + at, count)
-    const draws = drawsOf(dtype, low, high)
-    for (let done = 0; done < count;) {
-      const some = draws.subarray(next, next + count - done)
-      data.set(some, done)
-      done += some.length
-      next = (next + some.length) % DRAWS
-    }
+    if (typeof count === 'number') kernels.answering.fillAnswer(base + at, DRAWN[dtype]!, count, low, high)
+    else kernels.view(dtype, base + at, count.length).set(count)
   }
 }
 
@@ -83,13 +45,13 @@ export function prepareAnswer(kernels: Kernels, answer: KnownAnswer, replace?: K
 /** Runs an answer and digests its outputs. */
 export function digestOf(kernels: Kernels, answer: KnownAnswer, replace?: KernelEntry): number {
   prepareAnswer(kernels, answer, replace)()
-  let hash = 0x811c9dc5
+  const base = baseOf(kernels)
+  let digest = 0
   for (const [at, dtype, count] of answer.outputs) {
     // Outputs lie 64 bytes apart in zeroed memory, so whole words may be read.
-    const words = kernels.view('i32', baseOf(kernels) + at, Math.ceil((count * viewBytes(dtype)) / 4))
-    for (let i = 0; i < words.length; i++) hash = Math.imul(hash ^ words[i], 0x01000193)
+    digest = kernels.answering.digestAnswer(base + at, Math.ceil((count * viewBytes(dtype)) / 4))
   }
-  return hash >>> 0
+  return digest >>> 0
 }
 
 function floats(kernels: Kernels, answer: KnownAnswer): Float32Array[] {
