@@ -3,7 +3,7 @@
  */
 import type { Arg } from '../abi.ts'
 import type { DType, TensorData } from '../base/dtype.ts'
-import { requireThat } from '../base/errors.ts'
+import { message, requireThat } from '../base/errors.ts'
 import { KEPT, scaleName, type ModelFile } from '../io/model-file.ts'
 import type { SafetensorsDtype } from '../io/safetensors.ts'
 import { decodeHalf } from '../quant/half.ts'
@@ -28,28 +28,30 @@ export function requireTable({ plans }: ModelFile, rows: number): void {
 /** A weight as its plan wants it: codes as they are, everything else in f32. */
 export function storedWeight({ tensors }: ModelFile, name: string, wanted: DType): TensorData {
   const tensor = tensors.get(name)
-  requireThat(tensor !== undefined && name !== KEPT, 'model file', `must hold the weight ${name}`)
+  if (tensor === undefined || name === KEPT) throw new RangeError(message('model file', `must hold the weight ${name}`))
   const { dtype, data, shape } = tensor
-  const where = `model file: ${name}`
+  const refused = (must: string) => new RangeError(message(`model file: ${name}`, must, dtype))
   if (wanted !== 'f32') {
-    requireThat(CODES[wanted] === dtype, where, `must be ${CODES[wanted] ?? 'no weight'}, as it is ${wanted}`, dtype)
+    if (CODES[wanted] !== dtype) throw refused(`must be ${CODES[wanted] ?? 'no weight'}, as it is ${wanted}`)
     return data as TensorData
   }
   if (dtype === 'F32') return data as TensorData
   if (dtype === 'F16') return decodeHalf(data as Uint16Array)
   const scales = tensors.get(scaleName(name))
   const fits = dtype === 'I8' && shape.length === 2 && scales?.dtype === 'F32'
-  requireThat(fits, where, 'must be F32, F16, or I8 [N, K] with scales', dtype)
-  return decodeRows({ codes: data as Int8Array, scales: scales!.data as Float32Array }, shape[0], shape[1])
+  if (!fits) throw refused('must be F32, F16, or I8 [N, K] with scales')
+  return decodeRows({ codes: data as Int8Array, scales: scales.data as Float32Array }, shape[0], shape[1])
 }
 
-/** Writes every weight of the plans into their memory. */
+/** Writes every weight of the plans into their memory: hundreds at every start, which make no text if all is well. */
 export function layOutWeights(file: ModelFile, executor: Executor): void {
   executor.names('weight').forEach(({ name, dtype }) => {
     const weight = executor.tensor(name!)
     const { length } = weight
     const stored = storedWeight(file, name!, dtype)
-    requireThat(stored.length === length, `model file: ${name}`, `must have ${length} elements`, stored.length)
+    if (stored.length !== length) {
+      throw new RangeError(message(`model file: ${name}`, `must have ${length} elements`, stored.length))
+    }
     weight.set(stored as Float32Array)
   })
 }
