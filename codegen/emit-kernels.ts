@@ -69,15 +69,23 @@ export function emitKernels(
   }
 }
 
+/** Matches calls of functions by which the code of a source asks for its share of the work: firstOf, or what calls it. */
+function sharing(source: string): RegExp {
+  const functions = Array.from(source.matchAll(/^function (\w+)\(.*?^\}$/gms))
+  const callers = functions.filter(([text]) => /\bfirstOf\(/.test(text)).map(([, name]) => name)
+  return new RegExp(`\\b(${['firstOf', ...callers].join('|')})\\(`)
+}
+
 /**
  * Exported kernels of a source: functions whose name has a `__` and types behind it. Those that ask for their share of
- * the work run on all threads.
+ * the work, themselves or by a function of the file, run on all threads.
  */
 export function exportsOf(source: string, path: string): Pick<KernelEntry, 'family' | 'params' | 'parallel'>[] {
+  const shares = sharing(source)
   const found = source.matchAll(/^export function (\w+__\w+)\(([^)]*)\): void \{$(.*?)^\}$/gms)
   return Array.from(found, ([, family, list, body]) => ({
     family,
-    parallel: /\bfirstOf\(/.test(body),
+    parallel: shares.test(body),
     params: list
       .split(',')
       .map((param) => param.trim())

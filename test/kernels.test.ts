@@ -48,6 +48,8 @@ function casesOfBitLinear(): BoundsCase[] {
     [3, 33, 9],
     [7, 48, 17],
     [13, 128, 33],
+    // Rows enough to be split among threads.
+    [70, 9, 5],
   ]
   return sizes.map(([M, K, N]) => {
     const b = new Builder(`bit_linear_m${M}_k${K}_n${N}`)

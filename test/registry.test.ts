@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { ISAS } from '../src/abi.ts'
-import { emitKernels } from '../codegen/emit-kernels.ts'
+import { emitKernels, exportsOf } from '../codegen/emit-kernels.ts'
 import { HAND_WRITTEN, TEMPLATES, TRAINING_FAMILIES } from '../codegen/registry.ts'
 import { inferenceGraphs } from '../src/model/bitgen.ts'
 import { modelConfig } from '../src/model/config.ts'
@@ -47,6 +47,28 @@ test('every family is in every module, with the same parameters and a determinis
     }
   }
   for (const kernels of others) assert.is(new Set(kernels.map(({ family }) => family)).size, scalar.length)
+})
+
+test('kernels that ask for their share of the work run on all threads, and only they', () => {
+  const source = `
+function split(n: i32): void {
+  first = firstOf(n)
+}
+
+export function own__f32(n: i32): void {
+  for (let i = firstOf(n); i < endOf(n); i++) work(i)
+}
+
+export function helped__f32(n: i32): void {
+  split(n)
+}
+
+export function alone__f32(n: i32): void {
+  work(n)
+}
+`
+  const parallel = exportsOf(source, 'source').map((kernel) => [kernel.family, kernel.parallel])
+  assert.equal(Object.fromEntries(parallel), { own__f32: true, helped__f32: true, alone__f32: false })
 })
 
 /** Called for pictures, and in the place of f32 matrices and tables that an export has rounded to int8. */

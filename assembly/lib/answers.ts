@@ -45,11 +45,11 @@ export function fillAnswer(at: usize, type: i32, count: i32, low: f32, high: f32
   const values = <u64>(<i32>span + 1)
   for (let i = 0; i < count; i++) {
     const drawn = draw()
-    if (type == F32) store<f32>(at + (<usize>i << 2), low + span * (<f32>drawn * UNIT))
+    if (type == F32) store<f32>(at + ((<usize>i) << 2), low + span * (<f32>drawn * UNIT))
     else if (type == TERNARY) store<u8>(at + i, FOUR_CODES >> ((drawn & 3) << 3))
     else {
       const value = first + <i32>((values * drawn) >> 24)
-      if (type == I32) store<i32>(at + (<usize>i << 2), value)
+      if (type == I32) store<i32>(at + ((<usize>i) << 2), value)
       else if (type == BYTE) store<u8>(at + i, value)
     }
   }
@@ -57,6 +57,6 @@ export function fillAnswer(at: usize, type: i32, count: i32, low: f32, high: f32
 
 /** FNV-1a over all words since startAnswer, with these. */
 export function digestAnswer(at: usize, words: i32): u32 {
-  for (let i = 0; i < words; i++) hash = (hash ^ load<u32>(at + (<usize>i << 2))) * FNV_PRIME
+  for (let i = 0; i < words; i++) hash = (hash ^ load<u32>(at + ((<usize>i) << 2))) * FNV_PRIME
   return hash
 }

@@ -92,7 +92,7 @@ function single_row_of_codes(xAt: usize, codesAt: usize, scalesAt: usize, biasAt
 export function int8Rows(vector: boolean, name: (family: string) => string): string {
   return `${vector ? FOUR_ROWS + SINGLE_ROW : ''}
 /** Rows of codes [N,K] as panels over N: panel[k][j] = code(n0 + j, k) * scale(n0 + j), zeros past N; as panels_of_rows. */
-function panels_of_codes(codesAt: usize, scalesAt: usize, toAt: usize, K: i32, N: i32, first: i32, end: i32): void {
+function panels_of_codes(codesAt: usize, scalesAt: usize, toAt: usize, K: i32, N: i32): void {
   toAt += <usize>first * <usize>K << 2
   for (let n0 = first; n0 < end; n0 += 8) {
     let done = 0
@@ -115,10 +115,9 @@ function panels_of_codes(codesAt: usize, scalesAt: usize, toAt: usize, K: i32, N
   }
 }
 
-/** y[M,N] = x[M,K] . (codes[N,K] * scales[N])^T + bias[N] (biasAt 0: none); panels: round8(N)*K f32. */
-export function ${name('matmul_nt__f32_i8')}(xAt: usize, codesAt: usize, scalesAt: usize, biasAt: usize, yAt: usize, panelsAt: usize, M: i32, K: i32, N: i32): void {
-  const unit = ${vector ? `M == 1 ? ${SINGLE} : 8` : '8'}
-  const first = firstOf(N, unit), end = endOf(N, unit)
+/** y[M,N] = x[M,K] . (codes[N,K] * scales[N])^T + bias[N] (biasAt 0: none); scratch: panels, round8(N)*K f32. */
+export function ${name('matmul_nt__f32_i8')}(xAt: usize, codesAt: usize, scalesAt: usize, biasAt: usize, yAt: usize, scratchAt: usize, M: i32, K: i32, N: i32): void {
+  split(M, N, ${vector ? `M == 1 ? ${SINGLE} : 8` : '8'})
   ${
     vector
       ? `if (M == 1 && end - first >= ${SINGLE}) {
@@ -128,8 +127,8 @@ export function ${name('matmul_nt__f32_i8')}(xAt: usize, codesAt: usize, scalesA
   }`
       : ''
   }
-  panels_of_codes(codesAt, scalesAt, panelsAt, K, N, first, end)
-  multiply(xAt, panelsAt, biasAt, yAt, M, K, N, first, end)
+  panels_of_codes(codesAt, scalesAt, scratchAt, K, N)
+  multiply(xAt, scratchAt, biasAt, yAt, K, N)
 }
 `
 }

@@ -123,6 +123,8 @@ function matmulCases(bias: boolean): Case[] {
     [3, 5, 7],
     [7, 33, 17],
     [13, 48, 24],
+    // Rows enough to be split among threads.
+    [70, 9, 5],
     [60, 256, 128],
   ]
   return shapes.map(([M, K, N]) => ({
