@@ -16,7 +16,7 @@ function baseOf(kernels: Kernels): number {
   return roundUp(kernels.manifest.heapBase, 64)
 }
 
-/** What draws are stored as, in numbers of assembly/lib/answers.ts; codes of f64 are none of its. */
+/** What draws are stored as, in the numbers of assembly/lib/answers.ts; no answer reads f64. */
 const DRAWN: Partial<Record<DType, number>> = { f32: 0, i32: 1, i8: 2, u8: 2, t2: 3 }
 
 /** Fills memory with the draws and values of an answer. */
