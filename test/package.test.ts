@@ -19,7 +19,7 @@ const ROOT = join(import.meta.dirname, '..')
 const PICTURE = join(ROOT, 'models/demo/images/cat-face.png')
 const TEXT = 'a cat face'
 /** Bytes: what would only be passed by something that does not belong there; kernels with their manifest, in base64. */
-const MOST = { tarball: 4e6, coreGzip: 26e3, kernelsGzip: 23e3, trainingGzip: 42e3 }
+const MOST = { tarball: 4e6, coreGzip: 26e3, kernelsGzip: 23e3, trainingGzip: 43e3 }
 /** All that a package consists of. */
 const BELONGS = [
   /^package\.json$/,
