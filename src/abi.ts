@@ -25,6 +25,9 @@ export const TN_ROWS = 128
 /** Rows from panel to panel: two apart, for at 4 KiB all panels would share one set of the first-level cache. */
 export const TN_PANEL_ROWS = TN_ROWS + 2
 
+/** The other f32 products make their panels in groups of this many bytes, or one by one where one alone is larger. */
+export const GROUP_BYTES = 131072
+
 export function roundUp(n: number, to: number): number {
   return Math.ceil(n / to) * to
 }

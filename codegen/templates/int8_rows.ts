@@ -93,7 +93,6 @@ export function int8Rows(vector: boolean, name: (family: string) => string): str
   return `${vector ? FOUR_ROWS + SINGLE_ROW : ''}
 /** Rows of codes [N,K] as panels over N: panel[k][j] = code(n0 + j, k) * scale(n0 + j), zeros past N; as panels_of_rows. */
 function panels_of_codes(codesAt: usize, scalesAt: usize, toAt: usize, K: i32, N: i32): void {
-  toAt += <usize>first * <usize>K << 2
   for (let n0 = first; n0 < end; n0 += 8) {
     let done = 0
     for (let j = 0; j < 8; j++) {
@@ -115,20 +114,22 @@ function panels_of_codes(codesAt: usize, scalesAt: usize, toAt: usize, K: i32, N
   }
 }
 
-/** y[M,N] = x[M,K] . (codes[N,K] * scales[N])^T + bias[N] (biasAt 0: none); scratch: panels, round8(N)*K f32. */
+/** y[M,N] = x[M,K] . (codes[N,K] * scales[N])^T + bias[N] (biasAt 0: none); scratch: a group of panels. */
 export function ${name('matmul_nt__f32_i8')}(xAt: usize, codesAt: usize, scalesAt: usize, biasAt: usize, yAt: usize, scratchAt: usize, M: i32, K: i32, N: i32): void {
   split(M, N, ${vector ? `M == 1 ? ${SINGLE} : 8` : '8'})
   ${
     vector
-      ? `if (M == 1 && end - first >= ${SINGLE}) {
+      ? `if (M == 1 && last - first >= ${SINGLE}) {
     const at = <usize>first << 2
     const codes = codesAt + <usize>first * <usize>K
-    return single_row_of_codes(xAt, codes, scalesAt + at, biasAt ? biasAt + at : 0, yAt + at, K, end - first)
+    return single_row_of_codes(xAt, codes, scalesAt + at, biasAt ? biasAt + at : 0, yAt + at, K, last - first)
   }`
       : ''
   }
-  panels_of_codes(codesAt, scalesAt, scratchAt, K, N)
-  multiply(xAt, scratchAt, biasAt, yAt, K, N)
+  while (next_group(K)) {
+    panels_of_codes(codesAt, scalesAt, scratchAt, K, N)
+    multiply(xAt, scratchAt, biasAt, yAt, K, N)
+  }
 }
 `
 }

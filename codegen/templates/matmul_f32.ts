@@ -1,10 +1,10 @@
 /**
  * The f32 products of training (y[M,N] = x[M,K] . w[N,K]^T and its two gradients) and the gradient through packed
- * ternary weights. The second operand is repacked into panels of 8 columns: once a call, in TN once a block of M, row
- * by row because there it streams from memory. 80 to 95 % of the multipliers' peak; the packing of TN is the rest.
- * Where threads split panels, each packs those that it multiplies: all of a call share the memory of the panels.
+ * ternary weights. The second operand is repacked into panels of 8 columns, in groups that stay in the second-level
+ * cache: once a call, in TN once a block of M, row by row because there it streams from memory. 80 to 95 % of the
+ * multipliers' peak; the packing of TN is the rest. Each thread packs the panels that it multiplies, in memory of its own.
  */
-import { TN_PANEL_ROWS, TN_ROWS } from '../../src/abi.ts'
+import { GROUP_BYTES, TN_PANEL_ROWS, TN_ROWS } from '../../src/abi.ts'
 import { int8Rows } from './int8_rows.ts'
 import { gemmPanel, gemmTile, gemmTileScalar, heights } from './gemm.ts'
 import { each } from '../text.ts'
@@ -142,8 +142,10 @@ ${gemmPanel('columns', sizes)}
 
 ${vector ? TRANSPOSE : ''}
 ${vector ? singleRow(madd) : ''}
-/** What this part is of the product at hand: rows of the first operand, columns of the second. */
-let fromRow: i32 = 0, toRow: i32 = 0, first: i32 = 0, end: i32 = 0
+/** What this part is of the product at hand: rows of the first operand, columns of the second up to \`last\`. */
+let fromRow: i32 = 0, toRow: i32 = 0, last: i32 = 0
+/** Columns whose panels are at hand. */
+let first: i32 = 0, end: i32 = 0
 
 /** Divides a product among threads: columns in \`unit\`s, or all of them for some rows. */
 function split(M: i32, columns: i32, unit: i32): void {
@@ -151,12 +153,19 @@ function split(M: i32, columns: i32, unit: i32): void {
   fromRow = byRows ? firstOf(M, ${full}) : 0
   toRow = byRows ? endOf(M, ${full}) : M
   first = byRows ? 0 : firstOf(columns, unit)
-  end = byRows ? columns : endOf(columns, unit)
+  end = first
+  last = fromRow == toRow ? first : byRows ? columns : endOf(columns, unit)
 }
 
-/** Row-major w[N,K] into panels over N: panel[k][j] = w[n0 + j][k], zeros past N; those of this part. */
+/** Goes on to the columns of the next group of panels; false behind the last. */
+function next_group(depth: i32): bool {
+  first = end
+  end = min(last, first + max(1, ${GROUP_BYTES / 32} / depth) * 8)
+  return first < end
+}
+
+/** Row-major w[N,K] into panels over N: panel[k][j] = w[n0 + j][k], zeros past N; those of the group. */
 function panels_of_rows(wAt: usize, toAt: usize, K: i32, N: i32): void {
-  toAt += <usize>first * <usize>K << 2
   for (let n0 = first; n0 < end; n0 += 8) {
     for (let j = 0; j < 8; j++) {
       let from = wAt + (<usize>(n0 + j) * <usize>K << 2)
@@ -173,9 +182,8 @@ function panels_of_rows(wAt: usize, toAt: usize, K: i32, N: i32): void {
   }
 }
 
-/** Row-major w[N,K] into panels over K: panel[n][j] = w[n][k0 + j], zeros past K; those of this part. */
+/** Row-major w[N,K] into panels over K: panel[n][j] = w[n][k0 + j], zeros past K; those of the group. */
 function panels_of_columns(wAt: usize, toAt: usize, K: i32, N: i32): void {
-  toAt += <usize>first * <usize>N << 2
   for (let k0 = first; k0 < end; k0 += 8) {
     const width = min(8, K - k0)
     let from = wAt + (<usize>k0 << 2)
@@ -192,14 +200,14 @@ function panels_of_columns(wAt: usize, toAt: usize, K: i32, N: i32): void {
   }
 }
 
-/** a[M,depth] times panels -> c[M,columns], this part of it, in blocks of rows that stay in the second-level cache. */
+/** a[M,depth] times the panels of the group -> c[M,columns], in blocks of rows that stay in the second-level cache. */
 function multiply(aAt: usize, panelsAt: usize, biasAt: usize, cAt: usize, depth: i32, columns: i32): void {
   const most = max(1, ${CACHED_FLOATS} / depth / ${full}) * ${full}
   aAt += <usize>fromRow * <usize>depth << 2
   cAt += <usize>fromRow * <usize>columns << 2
   for (let m = fromRow; m < toRow; m += most) {
     const rows = min(most, toRow - m)
-    let panelAt = panelsAt + (<usize>first * <usize>depth << 2)
+    let panelAt = panelsAt
     for (let n0 = first; n0 < end; n0 += 8) {
       const width = min(8, columns - n0)
       let initAt = ZERO
@@ -216,26 +224,30 @@ function multiply(aAt: usize, panelsAt: usize, biasAt: usize, cAt: usize, depth:
   }
 }
 
-/** y[M,N] = x[M,K] . w[N,K]^T + bias[N] (biasAt 0: none); scratch: panels, round8(N)*K f32. */
+/** y[M,N] = x[M,K] . w[N,K]^T + bias[N] (biasAt 0: none); scratch: a group of panels. */
 export function ${name('matmul_nt__f32')}(xAt: usize, wAt: usize, biasAt: usize, yAt: usize, scratchAt: usize, M: i32, K: i32, N: i32): void {
   split(M, N, ${vector ? `M == 1 ? ${SINGLE} : 8` : '8'})
   ${
     vector
-      ? `if (M == 1 && end - first >= ${SINGLE}${madd ? ' && K % 4 == 0' : ''}) {
+      ? `if (M == 1 && last - first >= ${SINGLE}${madd ? ' && K % 4 == 0' : ''}) {
     const at = <usize>first << 2
-    return single_row(xAt, wAt + at * <usize>K, biasAt ? biasAt + at : 0, yAt + at, K, end - first)
+    return single_row(xAt, wAt + at * <usize>K, biasAt ? biasAt + at : 0, yAt + at, K, last - first)
   }`
       : ''
   }
-  panels_of_rows(wAt, scratchAt, K, N)
-  multiply(xAt, scratchAt, biasAt, yAt, K, N)
+  while (next_group(K)) {
+    panels_of_rows(wAt, scratchAt, K, N)
+    multiply(xAt, scratchAt, biasAt, yAt, K, N)
+  }
 }
 
-/** dx[M,K] = dy[M,N] . w[N,K]; scratch: panels, round8(K)*N f32. */
+/** dx[M,K] = dy[M,N] . w[N,K]; scratch: a group of panels. */
 export function ${name('matmul_nn__f32')}(dyAt: usize, wAt: usize, dxAt: usize, scratchAt: usize, M: i32, K: i32, N: i32): void {
   split(M, K, 8)
-  panels_of_columns(wAt, scratchAt, K, N)
-  multiply(dyAt, scratchAt, 0, dxAt, N, K)
+  while (next_group(N)) {
+    panels_of_columns(wAt, scratchAt, K, N)
+    multiply(dyAt, scratchAt, 0, dxAt, N, K)
+  }
 }
 
 /** Columns of row-major x[rows,K] into panels over K, in the order in which x lies in memory. */
@@ -278,19 +290,21 @@ export function ${name('matmul_tn__f32')}(dyAt: usize, xAt: usize, dwAt: usize, 
 
 ${vector ? UNPACK_VECTOR : UNPACK_SCALAR}
 
-/** dx[M,K] = dy[M,N] . (gamma * Wt[N,K]) from packed codes; scratch: panels, round8(K)*N f32. */
+/** dx[M,K] = dy[M,N] . (gamma * Wt[N,K]) from packed codes; scratch: a group of panels. */
 export function ${name('matmul_nn__t2')}(dyAt: usize, packedAt: usize, gammaAt: usize, dxAt: usize, scratchAt: usize, M: i32, K: i32, N: i32): void {
   const gamma = load<f32>(gammaAt)
   const blocks = (K + 7) >> 3
   split(M, K, 8)
-  let to = scratchAt + (<usize>first * <usize>N << 2)
-  for (let k0 = first; k0 < end; k0 += 8) {
-    for (let n = 0; n < N; n++) {
-      unpack(packedAt + (<usize>((n >> 3) * blocks + (k0 >> 3)) << 4) + (<usize>(n & 7) << 1), gamma, to)
-      to += 32
+  while (next_group(N)) {
+    let to = scratchAt
+    for (let k0 = first; k0 < end; k0 += 8) {
+      for (let n = 0; n < N; n++) {
+        unpack(packedAt + (<usize>((n >> 3) * blocks + (k0 >> 3)) << 4) + (<usize>(n & 7) << 1), gamma, to)
+        to += 32
+      }
     }
+    multiply(dyAt, scratchAt, 0, dxAt, N, K)
   }
-  multiply(dyAt, scratchAt, 0, dxAt, N, K)
 }
 ${int8Rows(vector, name)}`
 }

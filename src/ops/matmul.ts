@@ -2,16 +2,27 @@
  * Dense f32 products in the three forms that training needs. Letters: y[M,N] = x[M,K] . w[N,K]^T, where M is the
  * product of all leading dimensions of x. Kernels sum each element in one fixed order.
  */
-import { TN_PANEL_ROWS } from '../abi.ts'
+import { GROUP_BYTES, TN_PANEL_ROWS } from '../abi.ts'
 import type { Builder } from '../graph/builder.ts'
 import type { Case, Op, Value } from '../graph/graph.ts'
 import { columns, fixed, rows, times, type Dim } from '../base/shape.ts'
 import { requireThat } from '../base/errors.ts'
 import { given } from './shared.ts'
 
-/** Scratch of the matmul kernels: the second operand repacked into panels of 8 outputs. */
-export function panelBytes(outputs: number, depth: Dim): Dim {
-  return times(Math.ceil(outputs / 8) * 8 * 4, depth)
+/**
+ * Scratch of the matmul kernels: the second operand repacked into panels of 8 outputs, a group at a time. Of sizes that
+ * are known at run time only, as much as any of them takes.
+ */
+export function panelBytes(outputs: Dim, depth: Dim): Dim {
+  const panels = typeof outputs === 'number' ? Math.ceil(outputs / 8) : outputs
+  if (typeof depth !== 'number') return times(32, panels, depth)
+  const group = Math.max(1, Math.floor(GROUP_BYTES / (32 * depth)))
+  return 32 * depth * (typeof panels === 'number' ? Math.min(panels, group) : group)
+}
+
+/** Scratch of matmul_tn__f32: all K columns of a block of rows. */
+export function tnPanelBytes(K: number): number {
+  return 32 * TN_PANEL_ROWS * Math.ceil(K / 8)
 }
 
 /**
@@ -50,8 +61,7 @@ export const matmulOp: Op = {
   },
   lower({ inputs: [x, w, bias], outputs: [y] }, to) {
     const [N, K] = [w!.shape[0], w!.shape[1]]
-    // A product with as many outputs as run-time rows (scores) is planned for the largest.
-    const scratch = to.scratch(typeof N === 'number' ? panelBytes(N, K) : times(N, K, 32))
+    const scratch = to.scratch(panelBytes(N, K))
     to.call('matmul_nt__f32', to.at(x), to.at(w), to.at(bias), to.at(y), scratch, rows(x!.shape), K, N)
   },
   macs: ({ inputs: [x, w] }) => times(...x!.shape, w!.shape[0]),
@@ -97,7 +107,7 @@ const backWeightOp: Op = {
   },
   lower({ inputs: [dy, x], outputs: [dw] }, to) {
     const [N, K] = dw.shape
-    const scratch = to.scratch(panelBytes(fixed(K), TN_PANEL_ROWS))
+    const scratch = to.scratch(tnPanelBytes(fixed(K)))
     to.call('matmul_tn__f32', to.at(dy), to.at(x), to.at(dw), scratch, rows(dy!.shape), K, N)
   },
   macs: ({ inputs: [dy, x] }) => times(...dy!.shape, x!.shape.at(-1)!),

@@ -8,8 +8,7 @@ import type { Lowering, Op, Tensor, Value } from '../graph/graph.ts'
 import { exp, log } from '../base/math.ts'
 import { requireThat } from '../base/errors.ts'
 import { fixed, times, type Dim } from '../base/shape.ts'
-import { panelBytes } from './matmul.ts'
-import { TN_PANEL_ROWS } from '../abi.ts'
+import { panelBytes, tnPanelBytes } from './matmul.ts'
 import { given, like } from './shared.ts'
 
 /** Columns of a block: logits of a thousand rows are 4 MB. */
@@ -99,7 +98,7 @@ const vocabularyLossGradOp: Op = {
     const R = rows!.shape[0]
     const width = Math.min(V, Number(attributes.block))
     const part = V > width ? to.scratch(times(R, C, 4)) : to.at(drows)
-    const panel = to.scratch(Math.max(Number(panelBytes(C, width)), Number(panelBytes(C, TN_PANEL_ROWS))))
+    const panel = to.scratch(Math.max(Number(panelBytes(C, width)), tnPanelBytes(C)))
     eachBlock(to, rows!, table!, Number(attributes.block), (logits, first, count) => {
       const given = [to.at(targets), to.at(state), to.at(dloss), R, first, count, V, Number(attributes.smoothing)]
       to.call('vocabulary_loss_grad__f32', logits, ...given)
