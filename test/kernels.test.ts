@@ -178,13 +178,17 @@ function checkBounds({ plan, feeds }: BoundsCase, kernels: Kernels): string[] {
       assert.equal(results.get(name), first.results.get(name), message)
     }
   })
-  for (const parts of [2, 3]) {
-    const { results } = runGuarded(kernels, plan, feeds, null, parts)
+  for (const [count, oneThread] of [
+    [2, false],
+    [3, false],
+    [3, true],
+  ] as const) {
+    const { results } = runGuarded(kernels, plan, feeds, null, { count, oneThread })
     for (const name of plan.outputs) {
       assert.equal(
         results.get(name),
         first.results.get(name),
-        `${plan.name}: ${name} must not change in ${parts} parts`,
+        `${plan.name}: ${name} must not change in ${count} parts`,
       )
     }
   }

@@ -77,15 +77,16 @@ test('calls that are long enough for several parts a thread: the same bytes for 
   for (const result of results) assert.equal(result, results[0])
 })
 
-test('threads take every part of a call once, in whatever order they ask', () => {
+test('threads take every part of a call once, their own share first, in whatever order they ask', () => {
   const words = new Int32Array(new SharedArrayBuffer(4 * 64))
   const [first, second] = [0, 1].map((index) => barrierOf(words, WORDS, index, 2))
   first.begin()
   second.begin()
   const call = (order: string, parts: number) => Array.from(order, (who) => (who === 'a' ? first : second).take(parts))
-  assert.equal(call('abbbbab', 5), [0, 1, 2, 3, 4, -1, -1])
-  assert.equal(call('bbba', 2), [0, 1, -1, -1])
+  assert.equal(call('abbbbaba', 6), [0, 3, 4, 5, 1, 2, -1, -1])
+  assert.equal(call('bbba', 2), [1, 0, -1, -1])
   assert.equal(call('aaab', 2), [0, 1, -1, -1])
+  assert.equal(call('abab', 2), [0, 1, -1, -1])
 })
 
 test('a model that is disposed of in the midst of a caption ends that caption, and no other model', async () => {

@@ -8,6 +8,9 @@
 let index = 0
 let count = 1
 
+/** Whether this thread's last call was another part of the same work: what that left in memory of the thread is there. */
+export let again = false
+
 /** f32 in a line of the cache: two threads that write one wait for each other. */
 export const LINE = 16
 
@@ -18,11 +21,15 @@ const SCRATCH = memory.data(SCRATCH_BYTES, 16)
 /** A few numbers of a function, for it alone: what it calls may use them too, and every thread has its own. */
 export let scratch: usize = SCRATCH
 
-/** Makes the next calls part `i` of `n`, on a thread whose scratch lies `offset` bytes behind that of the module. */
-export function setPart(i: i32, n: i32, offset: usize): void {
+/**
+ * Makes the next calls part `i` of `n`, on a thread whose scratch lies `offset` bytes behind that of the module; `same`:
+ * of the call that this thread has just done a part of.
+ */
+export function setPart(i: i32, n: i32, offset: usize, same: bool): void {
   index = i
   count = n
   scratch = SCRATCH + offset
+  again = same
 }
 
 /** Where part `i` of n pieces of work begins, in whole units. Units times threads stay below 2^32. */

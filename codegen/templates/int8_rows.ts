@@ -127,7 +127,7 @@ export function ${name('matmul_nt__f32_i8')}(xAt: usize, codesAt: usize, scalesA
       : ''
   }
   while (next_group(K)) {
-    panels_of_codes(codesAt, scalesAt, scratchAt, K, N)
+    if (is_new(N)) panels_of_codes(codesAt, scalesAt, scratchAt, K, N)
     multiply(xAt, scratchAt, biasAt, yAt, K, N)
   }
 }

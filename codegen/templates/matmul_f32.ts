@@ -16,7 +16,7 @@ const CACHED_FLOATS = 32768
 
 /**
  * Rows of the first operand for each column of the second from which on threads split the former: they are read once
- * then, in place of once a part, and every part packs all panels, into memory of its thread (hence `scratch`). In a
+ * then, in place of once a part, and every thread packs all panels, into memory of its own (hence `scratch`). In a
  * training step of 64 pairs two threads take a fifth less time for nt, a tenth less for nn of codes; of 16 pairs the same.
  */
 const MANY_ROWS = 4
@@ -131,7 +131,7 @@ export function matmulF32(vector: boolean, madd: boolean, name: (family: string)
       ? `v128.store(${to}, v128.load(${from})); v128.store(${to}, v128.load(${from}, 16), 16)`
       : `memory.copy(${to}, ${from}, 32)`
   return `
-import { endOf, firstOf, scratch } from '../lib/threads'
+import { again, endOf, firstOf, scratch } from '../lib/threads'
 
 const ZERO = memory.data(32, 16)
 /** Where 8 columns of a bias lie in scratch, behind what panels of fewer columns use. */
@@ -144,8 +144,8 @@ ${vector ? TRANSPOSE : ''}
 ${vector ? singleRow(madd) : ''}
 /** What this part is of the product at hand: rows of the first operand, columns of the second up to \`last\`. */
 let fromRow: i32 = 0, toRow: i32 = 0, last: i32 = 0
-/** Columns whose panels are at hand. */
-let first: i32 = 0, end: i32 = 0
+/** Columns of the group of panels at hand, and whether it is all of this product. */
+let first: i32 = 0, end: i32 = 0, whole = false
 
 /** Divides a product among threads: columns in \`unit\`s, or all of them for some rows. */
 function split(M: i32, columns: i32, unit: i32): void {
@@ -153,8 +153,10 @@ function split(M: i32, columns: i32, unit: i32): void {
   fromRow = byRows ? firstOf(M, ${full}) : 0
   toRow = byRows ? endOf(M, ${full}) : M
   first = byRows ? 0 : firstOf(columns, unit)
+  last = byRows ? columns : endOf(columns, unit)
+  if (fromRow == toRow) last = first
+  if (!again) whole = false
   end = first
-  last = fromRow == toRow ? first : byRows ? columns : endOf(columns, unit)
 }
 
 /** Goes on to the columns of the next group of panels; false behind the last. */
@@ -162,6 +164,13 @@ function next_group(depth: i32): bool {
   first = end
   end = min(last, first + max(1, ${GROUP_BYTES / 32} / depth) * 8)
   return first < end
+}
+
+/** Whether the group is to be packed: a part before, of other rows, has left it where it is all of the product. */
+function is_new(columns: i32): bool {
+  const left = whole
+  whole = end - first == columns
+  return !(left && whole)
 }
 
 /** Row-major w[N,K] into panels over N: panel[k][j] = w[n0 + j][k], zeros past N; those of the group. */
@@ -236,7 +245,7 @@ export function ${name('matmul_nt__f32')}(xAt: usize, wAt: usize, biasAt: usize,
       : ''
   }
   while (next_group(K)) {
-    panels_of_rows(wAt, scratchAt, K, N)
+    if (is_new(N)) panels_of_rows(wAt, scratchAt, K, N)
     multiply(xAt, scratchAt, biasAt, yAt, K, N)
   }
 }
@@ -245,7 +254,7 @@ export function ${name('matmul_nt__f32')}(xAt: usize, wAt: usize, biasAt: usize,
 export function ${name('matmul_nn__f32')}(dyAt: usize, wAt: usize, dxAt: usize, scratchAt: usize, M: i32, K: i32, N: i32): void {
   split(M, K, 8)
   while (next_group(N)) {
-    panels_of_columns(wAt, scratchAt, K, N)
+    if (is_new(K)) panels_of_columns(wAt, scratchAt, K, N)
     multiply(dyAt, scratchAt, 0, dxAt, N, K)
   }
 }
@@ -290,19 +299,23 @@ export function ${name('matmul_tn__f32')}(dyAt: usize, xAt: usize, dwAt: usize, 
 
 ${vector ? UNPACK_VECTOR : UNPACK_SCALAR}
 
+/** Packed Wt[N,K] into panels over K: panel[n][j] = gamma * Wt[n][k0 + j]; those of the group. */
+function panels_of_ternary(packedAt: usize, gamma: f32, toAt: usize, K: i32, N: i32): void {
+  const blocks = (K + 7) >> 3
+  for (let k0 = first; k0 < end; k0 += 8) {
+    for (let n = 0; n < N; n++) {
+      unpack(packedAt + (<usize>((n >> 3) * blocks + (k0 >> 3)) << 4) + (<usize>(n & 7) << 1), gamma, toAt)
+      toAt += 32
+    }
+  }
+}
+
 /** dx[M,K] = dy[M,N] . (gamma * Wt[N,K]) from packed codes; scratch: a group of panels. */
 export function ${name('matmul_nn__t2')}(dyAt: usize, packedAt: usize, gammaAt: usize, dxAt: usize, scratchAt: usize, M: i32, K: i32, N: i32): void {
   const gamma = load<f32>(gammaAt)
-  const blocks = (K + 7) >> 3
   split(M, K, 8)
   while (next_group(N)) {
-    let to = scratchAt
-    for (let k0 = first; k0 < end; k0 += 8) {
-      for (let n = 0; n < N; n++) {
-        unpack(packedAt + (<usize>((n >> 3) * blocks + (k0 >> 3)) << 4) + (<usize>(n & 7) << 1), gamma, to)
-        to += 32
-      }
-    }
+    if (is_new(K)) panels_of_ternary(packedAt, gamma, scratchAt, K, N)
     multiply(dyAt, scratchAt, 0, dxAt, N, K)
   }
 }

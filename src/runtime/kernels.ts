@@ -109,10 +109,10 @@ export class Kernels {
     return this.exports as unknown as Answering
   }
 
-  /** Makes this instance part `index` of `count`: kernels that split their outputs do theirs. */
-  setPart(index: number, count: number): void {
+  /** Makes this instance part `index` of `count`, of the call that it did a part of before where `again` is 1. */
+  setPart(index: number, count: number, again = 0): void {
     const setPart = this.exports.setPart as KernelFunction
-    setPart(index, count, 0)
+    setPart(index, count, 0, again)
   }
 
   /** Grows memory so that it holds `bytes`; throws a RangeError where that is over the limit, or more than there is. */

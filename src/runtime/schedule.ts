@@ -21,9 +21,13 @@ function stepsOf(parallel: readonly boolean[], isFirst: boolean): number[] {
   })
 }
 
-/** Multiply-accumulates from which on a call has several parts a thread, some 100 us; and how many. */
+/**
+ * Multiply-accumulates from which on a call has several parts a thread, some 100 us; and how many. The gradient of a
+ * weight reads all gradients of outputs once a part.
+ */
 const LONG_MACS = 4e6
 const PARTS = 4
+const PARTS_OF: Record<string, number> = { matmul_tn__f32: 2 }
 
 /** Memory that each thread needs for itself in a call: by argument, where it begins; and how much in all. */
 interface Private {
@@ -61,7 +65,7 @@ export class Schedule {
     this.steps = stepsOf(parallel, true)
     this.others = stepsOf(parallel, false)
     const value = evaluator(plan.symbols)
-    const partsOf = (call: Call) => (macsOf(call, value) < LONG_MACS ? threads : PARTS * threads)
+    const partsOf = (call: Call) => threads * (macsOf(call, value) < LONG_MACS ? 1 : (PARTS_OF[call.k] ?? PARTS))
     this.parts = plan.calls.map((call, i) => (parallel[i] ? partsOf(call) : 0))
     this.kernels = entries.map((entry) => all.indexOf(entry))
     this.privates = plan.calls.map(({ a }, i) => privateOf(a, entries[i], plan))

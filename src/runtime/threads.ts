@@ -117,10 +117,11 @@ export class Team {
     const { words, barrier, threads } = pool
     words[WORDS.team] = this.id
     for (let i = 0; i < threads; i++) {
-      words[WORDS.threads + i * WORDS.line] = 0
-      words[WORDS.threads + i * WORDS.line + 1] = programs[i - 1] ?? 0
+      const line = WORDS.threads + i * WORDS.line
+      words[line] = 0
+      words[line + WORDS.program] = programs[i - 1] ?? 0
+      words[line + WORDS.parts] = 0
     }
-    words[WORDS.parts] = 0
     barrier.begin()
     Atomics.add(words, WORDS.runs, 1)
     pool.wake()
@@ -134,7 +135,7 @@ export class Team {
       pool.end(error as Error)
       throw error
     } finally {
-      this.setPart(0, 1, 0)
+      this.setPart(0, 1, 0, 0)
     }
   }
 
@@ -142,8 +143,8 @@ export class Team {
   share(parts: number, call: () => void): void {
     if (parts === 0) return call()
     const { barrier } = this.pool
-    for (let part = barrier.take(parts); part >= 0; part = barrier.take(parts)) {
-      this.setPart(part, parts, 0)
+    for (let part = barrier.take(parts), again = 0; part >= 0; part = barrier.take(parts), again = 1) {
+      this.setPart(part, parts, 0, again)
       call()
     }
   }

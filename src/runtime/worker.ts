@@ -18,11 +18,14 @@ export const WORDS = {
   reasonLength: 5,
   /** Always 0: to wait for nothing. */
   rest: 6,
-  /** Parts of calls that were asked for in this run. */
-  parts: 7,
-  /** From here on a line of cache for each thread: barriers of this run that it has come to, address of its program. */
+  /**
+   * From here on a line of cache for each thread: barriers of this run that it has come to, address of its program, and
+   * how often parts of its share were asked for in this run.
+   */
   threads: 16,
   line: 16,
+  program: 1,
+  parts: 2,
   barrier: BARRIER,
   mostReason: 240,
 } as const
@@ -32,7 +35,11 @@ type Words = typeof WORDS
 export interface Barrier {
   /** Begins a run. */
   begin(): void
-  /** A part of the next call that no thread has taken yet; -1 where there is none: every thread asks until then. */
+  /**
+   * A part of the next call that no thread has taken yet: of this thread's share, since what it works on then lies in the
+   * cache of its core, else of another's; -1 where there is none. Every thread asks until then. `parts` is a multiple of
+   * the threads.
+   */
   take(parts: number): number
   /** Says that this thread has come to the next barrier. */
   arrive(): void
@@ -46,8 +53,10 @@ export function barrierOf(words: Int32Array, at: Words, index: number, threads: 
   const REST_MS = 0.05
   const MOST_MS = 50
   let passed = 0
-  // What all threads have asked for in the calls before: all parts, and each once in vain.
+  // How often the parts of a share were asked for in the calls before: each part, and once in vain by every thread.
   let asked = 0
+  // Whose share is next, from this thread on.
+  let ahead = 0
   let mayRest = true
   try {
     Atomics.wait(words, at.rest, 1)
@@ -61,9 +70,14 @@ export function barrierOf(words: Int32Array, at: Words, index: number, threads: 
       asked = 0
     },
     take(parts) {
-      const part = Atomics.add(words, at.parts, 1) - asked
-      if (part < parts) return part
-      asked += parts + threads
+      const share = parts / threads
+      for (; ahead < threads; ahead++) {
+        const whose = (index + ahead) % threads
+        const part = Atomics.add(words, at.threads + whose * at.line + at.parts, 1) - asked
+        if (part < share) return whose * share + part
+      }
+      ahead = 0
+      asked += share + threads
       return -1
     },
     arrive() {
@@ -141,10 +155,11 @@ function work(
   const run = () => {
     const team = teams.get(words[at.team])!
     barrier.begin()
-    for (const { kernel, parts, args } of programOf(team, words[at.threads + index * at.line + 1] >>> 0).steps) {
+    for (const { kernel, parts, args } of programOf(team, words[at.threads + index * at.line + at.program] >>> 0)
+      .steps) {
       if (kernel !== at.barrier) {
-        for (let part = barrier.take(parts); part >= 0; part = barrier.take(parts)) {
-          team.setPart(part, parts, team.scratch)
+        for (let part = barrier.take(parts), again = 0; part >= 0; part = barrier.take(parts), again = 1) {
+          team.setPart(part, parts, team.scratch, again)
           team.functions[kernel](...args)
         }
       } else {

@@ -35,12 +35,24 @@ function layOut(kernels: Kernels, plan: Plan, last: number | null): number[] {
   return at
 }
 
+/** In how many parts kernels split their outputs, and whether one thread does them all: it keeps what it has made. */
+export interface Parts {
+  count: number
+  oneThread: boolean
+}
+
 /** Calls a kernel in parts, the last first, none of which may change a byte of `shared` that another has changed. */
-function callInParts(kernels: Kernels, entry: KernelEntry, args: number[], parts: number, shared: Uint8Array[]): void {
+function callInParts(
+  kernels: Kernels,
+  entry: KernelEntry,
+  args: number[],
+  { count, oneThread }: Parts,
+  shared: Uint8Array[],
+): void {
   const changed = shared.map((bytes) => new Uint8Array(bytes.length))
-  for (let part = parts - 1; part >= 0; part--) {
+  for (let part = count - 1; part >= 0; part--) {
     const before = shared.map((bytes) => bytes.slice())
-    kernels.setPart(part, parts)
+    kernels.setPart(part, count, Number(oneThread && part < count - 1))
     kernels.function(entry)(...args)
     kernels.setPart(0, 1)
     shared.forEach((bytes, i) => {
@@ -62,7 +74,7 @@ export function runGuarded(
   plan: Plan,
   feeds: ReadonlyMap<string, ArrayLike<number>>,
   last: number | null,
-  parts = 1,
+  parts: Parts = { count: 1, oneThread: true },
 ): Guarded {
   const at = layOut(kernels, plan, last)
   const memory = new Uint8Array(kernels.memory.buffer)
@@ -88,7 +100,7 @@ export function runGuarded(
     used.add(entry)
     const args = a.map((arg) => resolveArg(arg, at, plan.symbols))
     try {
-      if (parts === 1 || !entry.parallel) kernels.function(entry)(...args)
+      if (parts.count === 1 || !entry.parallel) kernels.function(entry)(...args)
       else {
         // Memory of one thread may change in all parts.
         const shared = a.map((arg, i) => {
