@@ -32,21 +32,16 @@ export function group_norm__f32(
   eps: f32,
 ): void {
   const step = bytes(C)
-  const sample = <usize>P * step
   const count = <f32>(P * GROUP)
-  const first = bytes(firstOf(C, GROUP))
-  const end = bytes(endOf(C, GROUP))
-  for (let b = 0; b < B; b++) {
-    for (let c = first; c < end; c += bytes(GROUP)) {
-      const mean = sumGroup(xAt + c, step, P) / count
-      const inverse: f32 = 1 / sqrt<f32>(sumGroupSquares(xAt + c, mean, step, P) / count + eps)
-      store<f32>(statsAt + (c >> 2), mean)
-      store<f32>(statsAt + (c >> 2), inverse, 4)
-      scaleGroup(xAt + c, mean, inverse, gainAt + c, biasAt + c, yAt + c, step, P)
-    }
-    xAt += sample
-    yAt += sample
-    statsAt += step >> 2
+  const groups = C / GROUP
+  for (let g = firstOf(B * groups), end = endOf(B * groups); g < end; g++) {
+    const c = bytes((g % groups) * GROUP)
+    const at = <usize>((g / groups) * P) * step + c
+    const mean = sumGroup(xAt + at, step, P) / count
+    const inverse: f32 = 1 / sqrt<f32>(sumGroupSquares(xAt + at, mean, step, P) / count + eps)
+    store<f32>(statsAt + bytes(2 * g), mean)
+    store<f32>(statsAt + bytes(2 * g), inverse, 4)
+    scaleGroup(xAt + at, mean, inverse, gainAt + c, biasAt + c, yAt + at, step, P)
   }
 }
 
@@ -131,8 +126,8 @@ function scaleGroup(
 }
 
 /**
- * With z = (x - mean) * inverse and u = dy * gain: dx = inverse * (u - mean(u) - z * mean(u*z)), means over the group;
- * dgain[C] = sum of dy*z, dbias[C] = sum of dy. The sums of a channel over a sample serve all three.
+ * With z = (x - mean) * inverse and u = dy * gain: dx = inverse * (u - mean(u) - z * mean(u*z)), means over the group; of
+ * each sample dgains[B,C] = sums of dy*z, dbiases[B,C] = sums of dy. The sums of a channel over a sample serve all three.
  */
 export function group_norm_grad__f32(
   dyAt: usize,
@@ -140,54 +135,35 @@ export function group_norm_grad__f32(
   gainAt: usize,
   statsAt: usize,
   dxAt: usize,
-  dgainAt: usize,
-  dbiasAt: usize,
+  dgainsAt: usize,
+  dbiasesAt: usize,
   B: i32,
   P: i32,
   C: i32,
 ): void {
   const step = bytes(C)
-  const sample = <usize>P * step
   const count = <f32>(P * GROUP)
-  const first = bytes(firstOf(C, GROUP))
-  const end = bytes(endOf(C, GROUP))
-  memory.fill(dgainAt + first, 0, end - first)
-  memory.fill(dbiasAt + first, 0, end - first)
-  for (let b = 0; b < B; b++) {
-    for (let c = first; c < end; c += bytes(GROUP)) {
-      const mean = load<f32>(statsAt + (c >> 2))
-      const inverse = load<f32>(statsAt + (c >> 2), 4)
-      sumGradients(dyAt + c, xAt + c, mean, step, P)
-      for (let j: usize = 0; j < bytes(GROUP); j += 4) {
-        const sumDy = load<f32>(scratch + j)
-        const sumDyZ = load<f32>(scratch + SECOND + j) * inverse
-        const gain = load<f32>(gainAt + c + j)
-        const dgain = dgainAt + c + j
-        const dbias = dbiasAt + c + j
-        store<f32>(dgain, load<f32>(dgain) + sumDyZ)
-        store<f32>(dbias, load<f32>(dbias) + sumDy)
-        store<f32>(scratch + j, sumDy * gain)
-        store<f32>(scratch + SECOND + j, sumDyZ * gain)
-      }
-      const meanU = total(scratch) / count
-      const meanUz = total(scratch + SECOND) / count
-      blendGroup(
-        dyAt + c,
-        xAt + c,
-        mean,
-        inverse,
-        gainAt + c,
-        inverse * inverse * meanUz,
-        inverse * meanU,
-        dxAt + c,
-        step,
-        P,
-      )
+  const groups = C / GROUP
+  for (let g = firstOf(B * groups), end = endOf(B * groups); g < end; g++) {
+    const c = bytes((g % groups) * GROUP)
+    const at = <usize>((g / groups) * P) * step + c
+    const mean = load<f32>(statsAt + bytes(2 * g))
+    const inverse = load<f32>(statsAt + bytes(2 * g), 4)
+    sumGradients(dyAt + at, xAt + at, mean, step, P)
+    const first = bytes(g * GROUP)
+    for (let j: usize = 0; j < bytes(GROUP); j += 4) {
+      const sumDy = load<f32>(scratch + j)
+      const sumDyZ = load<f32>(scratch + SECOND + j) * inverse
+      const gain = load<f32>(gainAt + c + j)
+      store<f32>(dgainsAt + first + j, sumDyZ)
+      store<f32>(dbiasesAt + first + j, sumDy)
+      store<f32>(scratch + j, sumDy * gain)
+      store<f32>(scratch + SECOND + j, sumDyZ * gain)
     }
-    dyAt += sample
-    xAt += sample
-    dxAt += sample
-    statsAt += step >> 2
+    const meanU = total(scratch) / count
+    const meanUz = total(scratch + SECOND) / count
+    const along = inverse * inverse * meanUz
+    blendGroup(dyAt + at, xAt + at, mean, inverse, gainAt + c, along, inverse * meanU, dxAt + at, step, P)
   }
 }
 

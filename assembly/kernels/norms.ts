@@ -1,9 +1,10 @@
 /**
  * Norms of rows (model.md sections 3, 4): RMSNorm (arXiv 1910.07467), LayerNorm (arXiv 1607.06450), l2, each with its
- * gradient. A row stays in L1 while it is walked two or three times. Gains of gradients are summed over rows in order.
+ * gradient. A row stays in L1 while it is walked two or three times. Gradients of gains are sums over blocks of rows, which
+ * threads share; the sum over blocks is another kernel's.
  */
 import { axpy, bytes, dot, scaleRow, sum, sumSquares, sumSquaresAbout } from '../lib/lanes'
-import { endOf, firstOf, LINE, scratch } from '../lib/threads'
+import { endOf, firstOf, scratch } from '../lib/threads'
 
 /** The sum of four partial sums, as lanes.ts combines them. */
 function total(at: usize): f32 {
@@ -41,37 +42,47 @@ export function rms_norm__f32(xAt: usize, gainAt: usize, yAt: usize, inverseAt: 
   }
 }
 
-/** dx = inverse * (dy*gain - x * inverse^2 * mean(dy*gain*x)), dgain[K] = sum of dy * x * inverse. No gain: both 0. */
+/** First of `M` rows that are in a block. Blocks times rows stay below 2^32. */
+function blockAt(block: i32, blocks: i32, M: i32): i32 {
+  return <i32>((<u32>M * <u32>block) / <u32>blocks)
+}
+
+/**
+ * dx = inverse * (dy*gain - x * inverse^2 * mean(dy*gain*x)), dgains[blocks,K] = sums of dy * x * inverse over the rows of
+ * each block. No gain: both 0.
+ */
 export function rms_norm_grad__f32(
   dyAt: usize,
   xAt: usize,
   gainAt: usize,
   inverseAt: usize,
   dxAt: usize,
-  dgainAt: usize,
+  dgainsAt: usize,
   M: i32,
   K: i32,
+  blocks: i32,
 ): void {
   const row = bytes(K)
-  const first = firstOf(M)
-  const end = endOf(M)
-  // A sum over rows is one in order: every thread adds up its columns of all of them.
-  const column = bytes(firstOf(K, LINE))
-  const columns = endOf(K, LINE) - firstOf(K, LINE)
-  if (gainAt) memory.fill(dgainAt + column, 0, bytes(columns))
-  for (let m = 0; m < M; m++) {
-    const inverse = load<f32>(inverseAt + bytes(m))
-    if (m >= first && m < end) {
+  const first = firstOf(blocks)
+  const skipped = <usize>blockAt(first, blocks, M)
+  dyAt += skipped * row
+  xAt += skipped * row
+  dxAt += skipped * row
+  for (let block = first, last = endOf(blocks); block < last; block++) {
+    const dgainAt = dgainsAt + <usize>block * row
+    if (gainAt) memory.fill(dgainAt, 0, row)
+    for (let m = blockAt(block, blocks, M), end = blockAt(block + 1, blocks, M); m < end; m++) {
+      const inverse = load<f32>(inverseAt + bytes(m))
       const dotted = gainAt ? gainDot(dyAt, xAt, gainAt, K) : dot(dyAt, xAt, K)
       const along: f32 = inverse * inverse * inverse * (dotted / <f32>K)
       if (gainAt) scaleBy(inverse, gainAt, dyAt, dxAt, K)
       else scaleRow(inverse, dyAt, dxAt, K)
       axpy(-along, xAt, dxAt, K)
+      if (gainAt) addScaledProduct(inverse, dyAt, xAt, dgainAt, K)
+      dyAt += row
+      xAt += row
+      dxAt += row
     }
-    if (gainAt) addScaledProduct(inverse, dyAt + column, xAt + column, dgainAt + column, columns)
-    dyAt += row
-    xAt += row
-    dxAt += row
   }
 }
 
@@ -164,8 +175,9 @@ export function layer_norm__f32(
 }
 
 /**
- * With z = (x - mean) * inverse and u = dy * gain: dx = inverse * (u - mean(u) - z * mean(u*z)), dgain = sum of dy*z,
- * dbias = sum of dy. The first walk sums and leaves u in dx, the second finishes dx.
+ * With z = (x - mean) * inverse and u = dy * gain: dx = inverse * (u - mean(u) - z * mean(u*z)); of the rows of each block
+ * dgains[blocks,K] = sums of dy*z, dbiases[blocks,K] = sums of dy. The first walk of a row sums and leaves u in dx, the
+ * second finishes dx.
  */
 export function layer_norm_grad__f32(
   dyAt: usize,
@@ -173,52 +185,63 @@ export function layer_norm_grad__f32(
   gainAt: usize,
   statsAt: usize,
   dxAt: usize,
-  dgainAt: usize,
-  dbiasAt: usize,
+  dgainsAt: usize,
+  dbiasesAt: usize,
   M: i32,
   K: i32,
+  blocks: i32,
 ): void {
   const row = bytes(K)
   const whole = bytes(K & ~3)
-  memory.fill(dgainAt, 0, row)
-  memory.fill(dbiasAt, 0, row)
-  for (let m = 0; m < M; m++) {
-    const mean = load<f32>(statsAt)
-    const inverse = load<f32>(statsAt, 4)
-    let i: usize = 0
-    if (ASC_FEATURE_SIMD) {
-      const s = f32x4.splat(inverse)
-      const c = f32x4.splat(mean)
-      let sumU = f32x4.splat(0)
-      let sumUz = f32x4.splat(0)
-      for (; i < whole; i += 16) {
-        const dy = v128.load(dyAt + i)
-        const z = f32x4.mul(f32x4.sub(v128.load(xAt + i), c), s)
-        const u = f32x4.mul(dy, v128.load(gainAt + i))
-        sumU = f32x4.add(sumU, u)
-        sumUz = f32x4.add(sumUz, f32x4.mul(u, z))
-        v128.store(dxAt + i, u)
-        v128.store(dgainAt + i, f32x4.add(v128.load(dgainAt + i), f32x4.mul(dy, z)))
-        v128.store(dbiasAt + i, f32x4.add(v128.load(dbiasAt + i), dy))
+  const first = firstOf(blocks)
+  const skipped = <usize>blockAt(first, blocks, M)
+  dyAt += skipped * row
+  xAt += skipped * row
+  dxAt += skipped * row
+  statsAt += skipped << 3
+  for (let block = first, last = endOf(blocks); block < last; block++) {
+    const dgainAt = dgainsAt + <usize>block * row
+    const dbiasAt = dbiasesAt + <usize>block * row
+    memory.fill(dgainAt, 0, row)
+    memory.fill(dbiasAt, 0, row)
+    for (let m = blockAt(block, blocks, M), end = blockAt(block + 1, blocks, M); m < end; m++) {
+      const mean = load<f32>(statsAt)
+      const inverse = load<f32>(statsAt, 4)
+      let i: usize = 0
+      if (ASC_FEATURE_SIMD) {
+        const s = f32x4.splat(inverse)
+        const c = f32x4.splat(mean)
+        let sumU = f32x4.splat(0)
+        let sumUz = f32x4.splat(0)
+        for (; i < whole; i += 16) {
+          const dy = v128.load(dyAt + i)
+          const z = f32x4.mul(f32x4.sub(v128.load(xAt + i), c), s)
+          const u = f32x4.mul(dy, v128.load(gainAt + i))
+          sumU = f32x4.add(sumU, u)
+          sumUz = f32x4.add(sumUz, f32x4.mul(u, z))
+          v128.store(dxAt + i, u)
+          v128.store(dgainAt + i, f32x4.add(v128.load(dgainAt + i), f32x4.mul(dy, z)))
+          v128.store(dbiasAt + i, f32x4.add(v128.load(dbiasAt + i), dy))
+        }
+        v128.store(scratch, sumU)
+        v128.store(scratch, sumUz, 16)
+      } else memory.fill(scratch, 0, 32)
+      for (; i < row; i += 4) {
+        const dy = load<f32>(dyAt + i)
+        const z = (load<f32>(xAt + i) - mean) * inverse
+        const u = dy * load<f32>(gainAt + i)
+        addPartial(scratch, i, u)
+        addPartial(scratch + 16, i, u * z)
+        store<f32>(dxAt + i, u)
+        store<f32>(dgainAt + i, load<f32>(dgainAt + i) + dy * z)
+        store<f32>(dbiasAt + i, load<f32>(dbiasAt + i) + dy)
       }
-      v128.store(scratch, sumU)
-      v128.store(scratch, sumUz, 16)
-    } else memory.fill(scratch, 0, 32)
-    for (; i < row; i += 4) {
-      const dy = load<f32>(dyAt + i)
-      const z = (load<f32>(xAt + i) - mean) * inverse
-      const u = dy * load<f32>(gainAt + i)
-      addPartial(scratch, i, u)
-      addPartial(scratch + 16, i, u * z)
-      store<f32>(dxAt + i, u)
-      store<f32>(dgainAt + i, load<f32>(dgainAt + i) + dy * z)
-      store<f32>(dbiasAt + i, load<f32>(dbiasAt + i) + dy)
+      finishRow(xAt, mean, inverse, total(scratch) / <f32>K, total(scratch + 16) / <f32>K, dxAt, K)
+      dyAt += row
+      xAt += row
+      dxAt += row
+      statsAt += 8
     }
-    finishRow(xAt, mean, inverse, total(scratch) / <f32>K, total(scratch + 16) / <f32>K, dxAt, K)
-    dyAt += row
-    xAt += row
-    dxAt += row
-    statsAt += 8
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import type { Builder } from '../graph/builder.ts'
 import type { Op, Value } from '../graph/graph.ts'
-import { fixed } from '../base/shape.ts'
+import { fixed, times } from '../base/shape.ts'
 import { requireThat } from '../base/errors.ts'
 import { given, like } from './shared.ts'
 
@@ -84,9 +84,12 @@ const groupNormGradOp: Op = {
     }
   },
   lower({ inputs: [dy, x, gain, stats], outputs: [dx, dgain, dbias] }, to) {
-    const operands = [dy, x, gain, stats, dx, dgain, dbias].map((value) => to.at(value))
     const [B, P, C] = x!.shape
-    to.call('group_norm_grad__f32', ...operands, B, P, C)
+    const [dgains, dbiases] = [to.scratch(times(4, B, C)), to.scratch(times(4, B, C))]
+    const operands = [dy, x, gain, stats, dx].map((value) => to.at(value))
+    to.call('group_norm_grad__f32', ...operands, dgains, dbiases, B, P, C)
+    to.call('sum_rows__f32', dgains, to.at(dgain), 1, B, C)
+    to.call('sum_rows__f32', dbiases, to.at(dbias), 1, B, C)
   },
   cases: [],
 }

@@ -5,7 +5,7 @@ import type { Builder } from '../graph/builder.ts'
 import type { Op, Value } from '../graph/graph.ts'
 import { columns, rows } from '../base/shape.ts'
 import { requireThat } from '../base/errors.ts'
-import { given, like } from './shared.ts'
+import { BLOCKS, given, like } from './shared.ts'
 
 /**
  * y = z * gain + bias, z = (x - mean) * inverse, inverse = 1 / sqrt(variance + eps) of a row
@@ -76,8 +76,12 @@ const layerNormGradOp: Op = {
     }
   },
   lower({ inputs: [dy, x, gain, stats], outputs: [dx, dgain, dbias] }, to) {
-    const operands = [dy, x, gain, stats, dx, dgain, dbias].map((value) => to.at(value))
-    to.call('layer_norm_grad__f32', ...operands, rows(x!.shape), columns(x!.shape))
+    const K = columns(x!.shape)
+    const [dgains, dbiases] = [to.scratch(4 * BLOCKS * K), to.scratch(4 * BLOCKS * K)]
+    const operands = [dy, x, gain, stats, dx].map((value) => to.at(value))
+    to.call('layer_norm_grad__f32', ...operands, dgains, dbiases, rows(x!.shape), K, BLOCKS)
+    to.call('sum_rows__f32', dgains, to.at(dgain), 1, BLOCKS, K)
+    to.call('sum_rows__f32', dbiases, to.at(dbias), 1, BLOCKS, K)
   },
   cases: [],
 }

@@ -5,7 +5,7 @@ import type { Builder } from '../graph/builder.ts'
 import type { Op, Value } from '../graph/graph.ts'
 import { columns, rows } from '../base/shape.ts'
 import { requireThat } from '../base/errors.ts'
-import { given, like } from './shared.ts'
+import { BLOCKS, given, like } from './shared.ts'
 
 /**
  * y = x * inverse * gain, inverse = 1 / sqrt(mean(x^2) + eps) of a row
@@ -64,8 +64,11 @@ const rmsNormGradOp: Op = {
     }
   },
   lower({ inputs: [dy, x, gain, inverse], outputs: [dx, dgain] }, to) {
-    const operands = [dy, x, gain, inverse, dx, dgain].map((value) => to.at(value))
-    to.call('rms_norm_grad__f32', ...operands, rows(x!.shape), columns(x!.shape))
+    const K = columns(x!.shape)
+    const dgains = gain ? to.scratch(4 * BLOCKS * K) : 0
+    const operands = [dy, x, gain, inverse, dx].map((value) => to.at(value))
+    to.call('rms_norm_grad__f32', ...operands, dgains, rows(x!.shape), K, BLOCKS)
+    if (gain) to.call('sum_rows__f32', dgains, to.at(dgain), 1, BLOCKS, K)
   },
   cases: [],
 }

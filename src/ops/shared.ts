@@ -1,9 +1,12 @@
 /**
- * What many ops share: checks of inputs, and types that follow from them.
+ * What many ops share: checks of inputs, types that follow from them, and in what order they sum.
  */
 import { requireThat } from '../base/errors.ts'
 import { sameShape, times, type Dim } from '../base/shape.ts'
 import type { Type, Value } from '../graph/graph.ts'
+
+/** A sum over rows is the sum of those of this many blocks of rows: as many threads can share it, to the same bits. */
+export const BLOCKS = 16
 
 /** The input at `i`, which must be there. */
 export function given(inputs: readonly (Value | null)[], i: number, op: string): Value {
