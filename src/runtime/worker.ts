@@ -37,8 +37,8 @@ export interface Barrier {
   begin(): void
   /**
    * A part of the next call that no thread has taken yet: of this thread's share, since what it works on then lies in the
-   * cache of its core, else of another's; -1 where there is none. Every thread asks until then. `parts` is a multiple of
-   * the threads.
+   * cache of its core, else of another's, unless that is a single one; -1 where there is none. Every thread asks until
+   * then. `parts` is a multiple of the threads.
    */
   take(parts: number): number
   /** Says that this thread has come to the next barrier. */
@@ -55,7 +55,7 @@ export function barrierOf(words: Int32Array, at: Words, index: number, threads: 
   let passed = 0
   // How often the parts of a share were asked for in the calls before: each part, and once in vain by every thread.
   let asked = 0
-  // Whose share is next, from this thread on.
+  // Whose share is next, from this thread on; of shares of one part: how many are taken.
   let ahead = 0
   let mayRest = true
   try {
@@ -68,9 +68,15 @@ export function barrierOf(words: Int32Array, at: Words, index: number, threads: 
     begin() {
       passed = 0
       asked = 0
+      ahead = 0
     },
     take(parts) {
       const share = parts / threads
+      // Whoever is late at the only part of its share is late at the barrier behind it too: nobody takes it over.
+      if (share === 1) {
+        ahead = 1 - ahead
+        return ahead === 1 ? index : -1
+      }
       for (; ahead < threads; ahead++) {
         const whose = (index + ahead) % threads
         const part = Atomics.add(words, at.threads + whose * at.line + at.parts, 1) - asked
