@@ -19,13 +19,13 @@ export const iot: Device = {
   ],
   verified: [
     {
-      date: '2026-11-25',
+      date: '2026-11-27',
       how: 'calculation',
       on: 'npm run verify -- iot',
-      what: '4.97 MB for emoji-nano, one picture and text at a time',
+      what: '3.51 MB for emoji-nano, one picture and text at a time',
     },
     {
-      date: '2026-11-25',
+      date: '2026-11-27',
       how: 'emulation',
       on: 'wasm2c 1.0.32, gcc 12.2 for armv6, arm1176 in qemu 7.2.22',
       what: 'digest of emoji-nano on scalar',
