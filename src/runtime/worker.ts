@@ -161,8 +161,8 @@ function work(
   const run = () => {
     const team = teams.get(words[at.team])!
     barrier.begin()
-    for (const { kernel, parts, args } of programOf(team, words[at.threads + index * at.line + at.program] >>> 0)
-      .steps) {
+    const { steps } = programOf(team, words[at.threads + index * at.line + at.program] >>> 0)
+    for (const { kernel, parts, args } of steps) {
       if (kernel !== at.barrier) {
         for (let part = barrier.take(parts), again = 0; part >= 0; part = barrier.take(parts), again = 1) {
           team.setPart(part, parts, team.scratch, again)
