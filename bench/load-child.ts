@@ -30,7 +30,7 @@ if (entry === 'packages') {
   await model.similarity(task.picture, task.text)
   lap('first similarity')
 } else {
-  const { readFile } = await import('node:fs/promises')
+  const { open, readFile } = await import('node:fs/promises')
   const data = new Uint8Array(await readFile(task.pixels.path))
   const pixels = { ...task.pixels, data, channels: 3 as const }
   // Pictures and ids are at hand where `bitgen/core` runs.
@@ -38,10 +38,12 @@ if (entry === 'packages') {
   if (entry === 'core') {
     const { BitGen } = (await script('core')) as typeof import('../src/core.ts')
     lap('import bitgen/core')
-    const model = await BitGen.load(readFile(task.model), { target: task.target })
+    const file = open(task.model)
+    const model = await BitGen.load(file, { target: task.target })
     lap('load')
     await model.similarity(pixels, task.ids)
     lap('first similarity')
+    await (await file).close()
   } else {
     const { loadInStages } = await import('./load-stages.ts')
     lap('import bitgen/core')

@@ -1,30 +1,25 @@
 /**
  * What `BitGen.load` and a first `similarity` do, one step after the other with a time for each: the parts of
- * runtime/session.ts in its order, and kernels behind the file, for which a load chooses them while it waits.
+ * runtime/session.ts, and kernels checked behind the file, which a load reads meanwhile.
  */
-import { readFile } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import type { Pixels } from '../src/image/pixels.ts'
+import { MAX_MEMORY } from '../src/core.ts'
+import { incoming } from '../src/io/fetch.ts'
 import { readModelFile } from '../src/io/model-file.ts'
 import { KERNELS } from '../src/kernels.ts'
-import { Executor } from '../src/runtime/execute.ts'
 import { Kernels } from '../src/runtime/kernels.ts'
 import { checkAnswers } from '../src/runtime/known-answers.ts'
+import { landIn } from '../src/runtime/landing.ts'
 import { resizeImage, writePixels } from '../src/runtime/preprocess.ts'
 import { requireSound } from '../src/runtime/sound.ts'
 import { chooseVariants } from '../src/runtime/trial.ts'
-import { layOutWeights } from '../src/runtime/weights.ts'
+import { executorOf } from '../src/runtime/weights.ts'
 import { batchIds, VocabularyMap } from '../src/text/vocabulary.ts'
 import type { LoadTask } from './load.ts'
 
 /** Calls `lap` with the name of each step behind it. */
 export async function loadInStages(task: LoadTask, picture: Pixels, lap: (name: string) => void): Promise<void> {
-  const bytes: Uint8Array = await readFile(task.model)
-  lap('read the file')
-  const file = readModelFile(bytes)
-  const { plans } = file
-  lap('check and parse the file')
-  const vocabulary = file.kept && new VocabularyMap(file.kept)
-  lap('vocabulary')
   // Found again by what loads it.
   await import(`../build/kernels-${task.target}.js`)
   lap('import the kernels')
@@ -34,16 +29,21 @@ export async function loadInStages(task: LoadTask, picture: Pixels, lap: (name: 
   lap('compile')
   const kernels = new Kernels(manifest, await WebAssembly.instantiate(module, {}))
   lap('instantiate')
+  const handle = await open(task.model)
+  const bytes = await landIn(kernels, await incoming(handle, MAX_MEMORY))
+  lap('read the file')
   checkAnswers(kernels)
   lap('known answers')
   chooseVariants(kernels)
   lap('trial of variants')
+  const file = readModelFile(bytes)
+  lap('check and parse the file')
+  const vocabulary = file.kept && new VocabularyMap(file.kept.slice())
+  lap('vocabulary')
   requireSound(file, kernels)
   lap('verify the plans')
-  const executor = new Executor(kernels, plans)
+  const executor = executorOf(file, kernels)
   lap('lay out memory')
-  layOutWeights(file, executor)
-  lap('lay out the weights')
 
   const rgb = resizeImage(executor, picture, file.manifest.image)
   writePixels(executor, 'encodeImage', rgb, 0, { B: 1 })
@@ -56,4 +56,5 @@ export async function loadInStages(task: LoadTask, picture: Pixels, lap: (name: 
   executor.io('encodeText', 'lengths', symbols).set(lengths)
   executor.run('encodeText', symbols)
   lap('encode the text')
+  await handle.close()
 }

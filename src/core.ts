@@ -4,16 +4,15 @@
  */
 import type { Isa } from './abi.ts'
 import type { Pixels } from './image/pixels.ts'
-import { arrival, fetchBytes, type FetchOptions, type ModelSource } from './io/fetch.ts'
+import { arrival, incoming, type FetchOptions, type ModelSource } from './io/fetch.ts'
 import { KERNELS } from './kernels.ts'
-import { loadAhead } from './runtime/load.ts'
+import { loadSession } from './runtime/landing.ts'
 import { Model } from './runtime/model.ts'
 import type { SearchResult } from './runtime/search.ts'
-import { Session } from './runtime/session.ts'
 
 export type { Isa } from './abi.ts'
 export type { Pixels } from './image/pixels.ts'
-export type { ModelSource, Source } from './io/fetch.ts'
+export type { ModelSource, OpenFile, Source } from './io/fetch.ts'
 export type { ModelManifest, Scope } from './io/model-file.ts'
 export type { Caption, CaptionStream } from './runtime/caption.ts'
 export type { MemoryUse } from './runtime/layout.ts'
@@ -40,15 +39,14 @@ export const MAX_MEMORY = 2 ** 29
 /** Texts are ids of GPT-2 with BOS and EOS, captions come in ids. */
 export class BitGen extends Model<Pixels, ArrayLike<number>, number> {
   /**
-   * Loads a model from an address, bytes, a Response, or a promise of one of the last two. Throws a RangeError where it
-   * is damaged or too large, an Error where it cannot be had or no kernels work here, and the reason of an abort.
+   * Loads a model from an address, bytes, a Response, an open file, or a promise of one of the last three. Throws a
+   * RangeError where it is damaged or too large, an Error where it cannot be had or no kernels work here, and the reason
+   * of an abort.
    */
   static async load(source: ModelSource, options: LoadOptions = {}): Promise<BitGen> {
     const { target, threads, maxMemory = MAX_MEMORY } = options
-    const arriving = arrival(source, options.signal)
-    const kernels = loadAhead({ sources: KERNELS, target, threads, maxMemory })
-    const bytes = await fetchBytes(await arriving, maxMemory, options)
-    return new BitGen(await Session.open(bytes, kernels))
+    const file = arrival(source, options.signal).then((arrived) => incoming(arrived, maxMemory, options))
+    return new BitGen(await loadSession(file, { sources: KERNELS, target, threads, maxMemory }))
   }
 
   protected override pixelsOf(image: Pixels): Pixels {

@@ -7,12 +7,11 @@ import { MAX_MEMORY, type LoadOptions } from './core.ts'
 import { decodeImage } from './image/decode.ts'
 import type { Pixels } from './image/pixels.ts'
 import { arrival, type ModelSource } from './io/fetch.ts'
-import { readBytes } from './io/read-bytes.ts'
+import { incomingFile, readBytes } from './io/read-bytes.ts'
 import { KERNELS } from './kernels.ts'
-import { loadAhead } from './runtime/load.ts'
+import { loadSession } from './runtime/landing.ts'
 import { Model } from './runtime/model.ts'
 import type { SearchResult } from './runtime/search.ts'
-import { Session } from './runtime/session.ts'
 import { decodeIds, TextStream } from './text/stream.ts'
 import { encodeText } from './text/tokenizer.ts'
 
@@ -31,6 +30,7 @@ export type {
   ModelInfo,
   ModelManifest,
   ModelSource,
+  OpenFile,
   Pixels,
   Recognition,
   Recollection,
@@ -54,16 +54,14 @@ const MAX_IMAGE_BYTES = 2 ** 26
 /** Captions come in characters. */
 export class BitGen extends Model<ImageInput, string, string> {
   /**
-   * Loads a model from a path, an address, bytes, a Response, or a promise of one of the last two; by default the one
-   * that the package carries. Throws a RangeError where it is damaged or too large, an Error where it cannot be had, and
+   * Loads a model from a path, an address, bytes, a Response, an open file, or a promise of one of the last three; by
+   * default the one that the package carries. Throws a RangeError where it is damaged or too large, an Error where it cannot be had, and
    * the reason of an abort.
    */
   static async load(source: ModelSource = DEFAULT_MODEL, options: LoadOptions = {}): Promise<BitGen> {
     const { target, threads, maxMemory = MAX_MEMORY } = options
-    const arriving = arrival(source, options.signal)
-    const kernels = loadAhead({ sources: KERNELS, target, threads, maxMemory })
-    const bytes = await readBytes(await arriving, maxMemory, options)
-    return new BitGen(await Session.open(bytes, kernels))
+    const file = arrival(source, options.signal).then((arrived) => incomingFile(arrived, maxMemory, options))
+    return new BitGen(await loadSession(file, { sources: KERNELS, target, threads, maxMemory }))
   }
 
   protected override async pixelsOf(image: ImageInput): Promise<Pixels> {

@@ -87,7 +87,7 @@ test('what cannot be loaded says where and why', async () => {
   const read = new Response('read')
   await read.text()
   assert.match(await load(read), /^Error: response: must have a body that nobody has read$/)
-  assert.match(await load(7), /^TypeError: load: source must be an address, bytes or a Response, got 7$/)
+  assert.match(await load(7), /^TypeError: load: source must be an address, bytes, an open file or a Response, got 7$/)
   assert.match(await load(bytes, { maxMemory: 1000 }), /^RangeError: load: must have at most 1000 bytes, got \d+$/)
   assert.match(await load(bytes, { maxMemory: 2 ** 19 }), /^RangeError: memory: must stay within 524288 bytes/)
   assert.match(await load(bytes, { target: 'avx' }), /^RangeError: target: must be one of scalar, simd128, relaxed/)

@@ -2,13 +2,6 @@
  * The public classes on a micro model: against float64 arithmetic on the same file, the same bits whatever the batch,
  * the order of calls and the instruction set, memory that stays where it is. Errors are in session-errors.test.ts.
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import sharp from 'sharp'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -52,54 +45,6 @@ test('vectors are those of float64 arithmetic on the weights of the file', async
   const { image_features } = oracle.run(encodeImageGraph(oracle.config), oracle.image(square.data), { B: 1 })
   const image = (await model.embedImage(square)).data
   assert.ok(dot(image, image_features) > 0.999, `images: ${dot(image, image_features)}`)
-})
-
-test('loads from a path, a file URL, bytes, a Response, an address and what is on its way', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'bitgen-session-'))
-  const path = join(folder, 'model #1.safetensors')
-  writeFileSync(path, bytes)
-  const server = createServer((_, response) => response.writeHead(200, { 'content-length': bytes.length }).end(bytes))
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/model`
-  try {
-    const { data: expected } = await model.embedImage(PICTURES[0])
-    const url = pathToFileURL(path)
-    const upper = address.replace('http', 'HTTP')
-    const response = new Response(bytes as Uint8Array<ArrayBuffer>)
-    for (const source of [path, url, url.href, bytes, response, address, upper, fetch(address), readFile(path)]) {
-      const progress: [number, number | undefined][] = []
-      const loaded = await BitGen.load(source, { onProgress: (done, all) => progress.push([done, all]) })
-      assert.equal((await loaded.embedImage(PICTURES[0])).data, expected)
-      assert.is(loaded.info().fileBytes, bytes.length)
-      if ((await source) instanceof Uint8Array) assert.equal(progress, [])
-      else assert.is(progress.at(-1)![0], bytes.length)
-      if (source === address) assert.is(progress.at(-1)![1], bytes.length)
-    }
-    // What the caller's own function throws is no fault of the source.
-    const onProgress = () => {
-      throw new Error('of the caller')
-    }
-    for (const source of [path, address]) {
-      assert.is(await thrown(() => BitGen.load(source, { onProgress })), 'Error: of the caller')
-    }
-  } finally {
-    server.close()
-    rmSync(folder, { recursive: true })
-  }
-})
-
-test('an abort ends a load, also of a server that has fallen silent', async () => {
-  assert.match(await thrown(() => Core.load(bytes, { signal: AbortSignal.abort(new Error('enough')) })), 'enough')
-  const body = new ReadableStream<Uint8Array>({ start: (stream) => stream.enqueue(bytes.slice(0, 100)) })
-  const controller = new AbortController()
-  const options = { signal: controller.signal, onProgress: () => controller.abort(new Error('enough')) }
-  assert.match(await thrown(() => Core.load(new Response(body), options)), 'enough')
-  const never = new Promise<Response>(() => undefined)
-  const late = new AbortController()
-  const load = thrown(() => Core.load(never, { signal: late.signal }))
-  late.abort(new Error('too late'))
-  assert.match(await load, 'too late')
-  assert.match(await thrown(() => Core.load(never, { signal: late.signal })), 'too late')
 })
 
 test('the card: states of the text, both vectors on request', async () => {

@@ -1,13 +1,28 @@
 /**
- * Bytes from wherever they are: memory, an address, a response that someone else asked for. Everything arrives before
- * anything is used, so memory holds a file twice for a moment.
+ * Bytes from wherever they are: memory, an address, a response that someone else asked for, a file that someone opened.
+ * Everything arrives before anything is used.
  */
 import { errorText, message, requireKind, requireThat } from '../base/errors.ts'
 
 /** Everything that is common to all hosts; paths of files are added by the Node entry. */
 export type Source = string | URL | Uint8Array | Response
-/** Of a model, also one that is on its way: what `fetch` or `readFile` return. Its kernels travel beside it. */
-export type ModelSource = Source | Promise<Uint8Array | Response>
+/** A file that its caller has opened and will close: what `open` of node:fs/promises gives. */
+export interface OpenFile {
+  stat(): Promise<{ size: number }>
+  read(into: Uint8Array, offset: number, length: number, position: number): Promise<{ bytesRead: number }>
+}
+/**
+ * Of a model, also an open file, which is read without a copy, and one that is on its way: what `fetch`, `open` or
+ * `readFile` return. Its kernels travel beside it.
+ */
+export type ModelSource = Source | OpenFile | Promise<Uint8Array | Response | OpenFile>
+
+/** A file whose size is known. */
+export interface Incoming {
+  bytes: number
+  /** Fills memory of that size with it, once; rejects where it cannot. */
+  read(into: Uint8Array): Promise<void>
+}
 
 export interface FetchOptions {
   signal?: AbortSignal
@@ -15,20 +30,91 @@ export interface FetchOptions {
   onProgress?: (loaded: number, total: number | undefined) => void
 }
 
-/**
- * Reads a source of at most `maxBytes` to its end. Throws a RangeError above that, a TypeError for what is no source,
- * an Error that names the address where it cannot be had, and the reason of `signal` where that ends it.
- */
+/** What errors call a file that its caller opened. */
+const FILE = 'open file'
+/** Bytes of a file that are asked for at once: an abort waits for no more. */
+const PART = 2 ** 24
+
+/** Reads a source to its end, as `incoming` has it. */
 export async function fetchBytes(source: Source, maxBytes: number, options: FetchOptions = {}): Promise<Uint8Array> {
-  const { signal, onProgress } = options
-  signal?.throwIfAborted()
+  const file = await incoming(source, maxBytes, options)
+  if (source instanceof Uint8Array) return source
+  const bytes = new Uint8Array(file.bytes)
+  await file.read(bytes)
+  return bytes
+}
+
+/**
+ * A source of at most `maxBytes` as far as its size: all of a response has arrived by then. Throws a RangeError above
+ * that, a TypeError for what is no source, an Error that names the address where it cannot be had, and the reason of
+ * `signal` where that ends it.
+ */
+export async function incoming(
+  source: Source | OpenFile,
+  maxBytes: number,
+  options: FetchOptions = {},
+): Promise<Incoming> {
+  options.signal?.throwIfAborted()
   if (source instanceof Uint8Array) {
     requireThat(source.length <= maxBytes, 'load', `must have at most ${maxBytes} bytes`, source.length)
-    return source
+    return { bytes: source.length, read: async (into) => into.set(source) }
+  }
+  if (isOpenFile(source)) {
+    const { size } = await told(FILE, 'must be a readable file', options.signal, () => source.stat())
+    requireThat(size <= maxBytes, FILE, `must have at most ${maxBytes} bytes`, size)
+    return { bytes: size, read: (into) => readOpenFile(source, into, FILE, options) }
   }
   const known = typeof source === 'string' || source instanceof URL || source instanceof Response
-  requireKind(known, 'load', 'source must be an address, bytes or a Response', source)
-  const response = source instanceof Response ? source : await ask(source, signal)
+  requireKind(known, 'load', 'source must be an address, bytes, an open file or a Response', source)
+  const parts = await fetchParts(source, maxBytes, options)
+  return { bytes: parts.reduce((sum, { length }) => sum + length, 0), read: async (into) => join(parts, into) }
+}
+
+function isOpenFile(source: unknown): source is OpenFile {
+  const { stat, read } = (source ?? {}) as Partial<OpenFile>
+  return typeof stat === 'function' && typeof read === 'function'
+}
+
+/** Reads an open file from its beginning until `into` is full. Its errors name `where`. */
+export async function readOpenFile(
+  file: OpenFile,
+  into: Uint8Array,
+  where: string,
+  { signal, onProgress }: FetchOptions,
+): Promise<void> {
+  const { length } = into
+  for (let at = 0; at < length;) {
+    const part = Math.min(PART, length - at)
+    const { bytesRead } = await told(where, 'must be a readable file', signal, () => file.read(into, at, part, at))
+    requireThat(bytesRead > 0, where, `must have ${length} bytes to its end`, at)
+    at += bytesRead
+    onProgress?.(at, length)
+  }
+}
+
+/** What `give` gives. Throws an Error that says where and what had to hold, or the reason of `signal`. */
+export async function told<T>(
+  where: string,
+  must: string,
+  signal: AbortSignal | undefined,
+  give: () => Promise<T>,
+): Promise<T> {
+  try {
+    const given = await give()
+    signal?.throwIfAborted()
+    return given
+  } catch (error) {
+    if (signal?.aborted) throw error
+    throw new Error(message(where, must, errorText(error)), { cause: error })
+  }
+}
+
+async function fetchParts(source: string | URL | Response, maxBytes: number, options: FetchOptions) {
+  const { signal, onProgress } = options
+  const response =
+    source instanceof Response
+      ? source
+      : await told(String(source), 'must be reachable', signal, () => fetch(source, { signal }))
   const where = response.url || (source instanceof Response ? 'response' : String(source))
   if (!response.ok) throw new Error(message(where, 'must answer with the file', response.status))
   if (!response.body || response.bodyUsed) throw new Error(message(where, 'must have a body that nobody has read'))
@@ -43,7 +129,7 @@ export async function fetchBytes(source: Source, maxBytes: number, options: Fetc
   let loaded = 0
   try {
     for (;;) {
-      const { done, value } = await nextPart(reader, where, signal)
+      const { done, value } = await told(where, 'must be readable to its end', signal, () => reader.read())
       if (done) break
       parts.push(value)
       loaded += value.length
@@ -56,27 +142,14 @@ export async function fetchBytes(source: Source, maxBytes: number, options: Fetc
   } finally {
     signal?.removeEventListener('abort', stop)
   }
-  return joined(parts, loaded)
-}
-
-type Reader = ReadableStreamDefaultReader<Uint8Array>
-
-async function nextPart(reader: Reader, where: string, signal: AbortSignal | undefined) {
-  try {
-    const part = await reader.read()
-    signal?.throwIfAborted()
-    return part
-  } catch (error) {
-    if (signal?.aborted) throw error
-    throw new Error(message(where, 'must be readable to its end', errorText(error)), { cause: error })
-  }
+  return parts
 }
 
 /**
  * A source when it is there; rejects with the reason of `signal` where that comes first. Nobody needs to be waiting
  * when it fails.
  */
-export function arrival(source: ModelSource, signal?: AbortSignal): Promise<Source> {
+export function arrival(source: ModelSource, signal?: AbortSignal): Promise<Source | OpenFile> {
   const arriving = source instanceof Promise ? untilAbort(source, signal) : Promise.resolve(source)
   arriving.catch(() => undefined)
   return arriving
@@ -96,21 +169,10 @@ async function untilAbort<T>(awaited: Promise<T>, signal: AbortSignal | undefine
   }
 }
 
-async function ask(address: string | URL, signal?: AbortSignal): Promise<Response> {
-  try {
-    return await fetch(address, { signal })
-  } catch (error) {
-    if (signal?.aborted) throw error
-    throw new Error(message(String(address), 'must be reachable', errorText(error)), { cause: error })
-  }
-}
-
-function joined(parts: readonly Uint8Array[], length: number): Uint8Array {
-  const bytes = new Uint8Array(length)
+function join(parts: readonly Uint8Array[], into: Uint8Array): void {
   let at = 0
   for (const part of parts) {
-    bytes.set(part, at)
+    into.set(part, at)
     at += part.length
   }
-  return bytes
 }

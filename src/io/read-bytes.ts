@@ -1,7 +1,18 @@
 /** Bytes from files too (Node). */
-import { readFile, stat } from 'node:fs/promises'
-import { errorText, message, requireThat } from '../base/errors.ts'
-import { fetchBytes, type FetchOptions, type Source } from './fetch.ts'
+import { open, readFile, stat } from 'node:fs/promises'
+import { requireThat } from '../base/errors.ts'
+import {
+  fetchBytes,
+  incoming,
+  readOpenFile,
+  told,
+  type FetchOptions,
+  type Incoming,
+  type OpenFile,
+  type Source,
+} from './fetch.ts'
+
+const MUST = 'must be a readable file'
 
 /** File addresses, and strings that begin with no scheme that fetchBytes is given. */
 function isPath(source: unknown): source is string | URL {
@@ -9,24 +20,51 @@ function isPath(source: unknown): source is string | URL {
   return typeof source === 'string' && !/^(https?|data|blob):/i.test(source)
 }
 
+function pathOf(source: string | URL): string | URL {
+  return typeof source === 'string' && source.startsWith('file:') ? new URL(source) : source
+}
+
 /** The bytes of a path, or of what fetchBytes takes. */
 export async function readBytes(source: Source, maxBytes: number, options: FetchOptions = {}): Promise<Uint8Array> {
   if (!isPath(source)) return fetchBytes(source, maxBytes, options)
-  const { signal, onProgress } = options
+  const path = pathOf(source)
+  await sizeOf(path, maxBytes, options)
+  return readWhole(path, options)
+}
+
+/** The file of a path, or of what `incoming` takes. */
+export async function incomingFile(
+  source: Source | OpenFile,
+  maxBytes: number,
+  options: FetchOptions = {},
+): Promise<Incoming> {
+  if (!isPath(source)) return incoming(source, maxBytes, options)
+  const path = pathOf(source)
+  const bytes = await sizeOf(path, maxBytes, options)
+  // A pipe has no size before its end.
+  if (bytes === undefined) return incoming(await readWhole(path, options), maxBytes)
+  return { bytes, read: (into) => readInto(path, into, options) }
+}
+
+/** Bytes of a path, if it knows them; throws a RangeError above `maxBytes`. */
+async function sizeOf(path: string | URL, maxBytes: number, { signal }: FetchOptions): Promise<number | undefined> {
   signal?.throwIfAborted()
-  const path = typeof source === 'string' && source.startsWith('file:') ? new URL(source) : source
-  const bytes = await readWhole(path, maxBytes, signal)
+  const about = await told(String(path), MUST, signal, () => stat(path))
+  requireThat(about.size <= maxBytes, String(path), `must have at most ${maxBytes} bytes`, about.size)
+  return about.isFile() ? about.size : undefined
+}
+
+async function readWhole(path: string | URL, { signal, onProgress }: FetchOptions): Promise<Uint8Array> {
+  const bytes = await told(String(path), MUST, signal, () => readFile(path, { signal }))
   onProgress?.(bytes.length, bytes.length)
   return bytes
 }
 
-async function readWhole(path: string | URL, maxBytes: number, signal: AbortSignal | undefined): Promise<Uint8Array> {
+async function readInto(path: string | URL, into: Uint8Array, options: FetchOptions): Promise<void> {
+  const file = await told(String(path), MUST, options.signal, () => open(path))
   try {
-    const { size } = await stat(path)
-    requireThat(size <= maxBytes, String(path), `must have at most ${maxBytes} bytes`, size)
-    return await readFile(path, { signal })
-  } catch (error) {
-    if (signal?.aborted || error instanceof RangeError) throw error
-    throw new Error(message(String(path), 'must be a readable file', errorText(error)), { cause: error })
+    await readOpenFile(file, into, String(path), options)
+  } finally {
+    await file.close()
   }
 }

@@ -44,17 +44,25 @@ export class Executor {
   private readonly addressesOf: MemoryLayout['addressesOf']
 
   /**
-   * Lays out memory for `plans`; throws where memory cannot be had. Plans are bound to kernels at their first use, since
-   * few have all of theirs used, and those of several threads at once: their scratch takes memory.
+   * Lays out memory for `plans`, whose weights may be `placed` already, by name; throws where memory cannot be had. Plans
+   * are bound to kernels at their first use, since few have all of theirs used, and those of several threads at once:
+   * their scratch takes memory.
    */
-  constructor(kernels: Kernels, plans: readonly Plan[]) {
+  constructor(kernels: Kernels, plans: readonly Plan[], placed?: ReadonlyMap<string, number>) {
     this.kernels = kernels
-    const { memoryUse, kept, addressesOf } = layOut(kernels.base, plans)
+    const { memoryUse, kept, addressesOf } = layOut(kernels.base, plans, placed)
     this.kept = kept
     this.addressesOf = addressesOf
     for (const plan of plans) this.plans.set(plan.name, plan)
     const programs = this.placePrograms(memoryUse.total)
-    this.memoryUse = { ...memoryUse, arena: memoryUse.arena + programs, total: memoryUse.total + programs }
+    const { roomBytes } = kernels
+    this.memoryUse = {
+      ...memoryUse,
+      kernels: memoryUse.kernels - roomBytes,
+      weights: memoryUse.weights + roomBytes,
+      arena: memoryUse.arena + programs,
+      total: memoryUse.total + programs,
+    }
     kernels.reserve(this.memoryUse.total)
   }
 

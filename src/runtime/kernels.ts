@@ -2,7 +2,7 @@
  * An instantiated kernel module: its exports, its manifest and the one accessor to its memory. Views are taken fresh
  * at every use, because growing memory detaches old ones.
  */
-import { trialName, type KernelEntry, type Manifest } from '../abi.ts'
+import { BUFFER_ALIGN, roundUp, trialName, type KernelEntry, type Manifest } from '../abi.ts'
 import { view, type DType, type TensorData } from '../base/dtype.ts'
 import { requireThat } from '../base/errors.ts'
 import { growTo, PAGE } from '../base/wasm-memory.ts'
@@ -39,6 +39,8 @@ export class Kernels {
   /** Of each family that had a choice. */
   readonly trials: Trial[] = []
   private readonly exports: WebAssembly.Exports
+  /** Memory that a file takes, if one does. */
+  private room?: { at: number; end: number }
   /** By family, in order of preference. */
   private readonly serving = new Map<string, KernelEntry[]>()
 
@@ -57,7 +59,24 @@ export class Kernels {
 
   /** First byte that plans may use. */
   get base(): number {
-    return this.team?.base ?? this.manifest.heapBase
+    return this.room?.end ?? this.team?.base ?? this.manifest.heapBase
+  }
+
+  /**
+   * Takes memory for `bytes` of a file from what plans may use, and grows it so that `behind` bytes may be used behind
+   * that at once. Returns the address.
+   */
+  takeRoom(bytes: number, behind: number): number {
+    const at = roundUp(this.base, BUFFER_ALIGN)
+    const end = roundUp(at + bytes, BUFFER_ALIGN)
+    this.reserve(end + behind)
+    this.room = { at, end }
+    return at
+  }
+
+  /** Bytes that a file takes of what lies before `base`. */
+  get roomBytes(): number {
+    return this.room ? this.room.end - this.room.at : 0
   }
 
   /** The kernel that serves a family: of those that the plan allows, the first in order of preference. */

@@ -4,7 +4,7 @@
  * Sees the engine's first compiler tier only: what an engine does to hot code later is left to the test suite.
  */
 import type { KernelEntry, KnownAnswer } from '../abi.ts'
-import { roundUp } from '../abi.ts'
+import { BUFFER_ALIGN, roundUp } from '../abi.ts'
 import { viewBytes, type DType } from '../base/dtype.ts'
 import type { Kernels } from './kernels.ts'
 
@@ -13,7 +13,12 @@ const TOLERANCE = 1e-4
 
 /** Where answers lie in memory: the first bytes that plans may use. */
 function baseOf(kernels: Kernels): number {
-  return roundUp(kernels.manifest.heapBase, 64)
+  return roundUp(kernels.base, BUFFER_ALIGN)
+}
+
+/** Bytes that the largest of some answers takes. */
+export function answerBytes(answers: readonly KnownAnswer[]): number {
+  return answers.reduce((most, { bytes }) => Math.max(most, bytes), 0)
 }
 
 /** What draws are stored as, in the numbers of assembly/lib/answers.ts; no answer reads f64. */
@@ -133,12 +138,6 @@ export function checkAnswers(kernels: Kernels, families?: ReadonlySet<string>): 
       if (reason !== undefined) kernels.strikeOut(other, reason)
     }
   }
-  clearAnswers(kernels, answers)
+  kernels.view('u8', baseOf(kernels), answerBytes(answers)).fill(0)
   return undefined
-}
-
-/** Zeroes the memory that answers used. */
-function clearAnswers(kernels: Kernels, answers: readonly KnownAnswer[]): void {
-  const most = answers.reduce((bytes, answer) => Math.max(bytes, answer.bytes), 0)
-  kernels.view('u8', baseOf(kernels), most).fill(0)
 }

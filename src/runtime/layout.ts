@@ -6,7 +6,10 @@
 import { BUFFER_ALIGN, isInArena, roundUp, type Plan, type PlanBuffer } from '../abi.ts'
 import { message } from '../base/errors.ts'
 
-/** Bytes by kind of memory; `arena` is what inputs, outputs and scratch share, and scratch of further threads. */
+/**
+ * Bytes by kind of memory: `weights` with the file that they were read with, if they stay in it; `arena` is what inputs,
+ * outputs and scratch share, and scratch of further threads.
+ */
 export interface MemoryUse {
   kernels: number
   weights: number
@@ -23,18 +26,22 @@ export interface MemoryLayout {
   addressesOf: (plan: Plan) => number[]
 }
 
-/** The layout for `plans` behind the constants of kernels; throws where plans want one weight in different sizes. */
-export function layOut(heapBase: number, plans: readonly Plan[]): MemoryLayout {
+/**
+ * The layout for `plans` from `base` on, behind the constants of kernels; weights that are `placed`, by name, stay at
+ * their addresses. Throws where plans want one weight in different sizes.
+ */
+export function layOut(base: number, plans: readonly Plan[], placed?: ReadonlyMap<string, number>): MemoryLayout {
   const kept = new Map<string, { buffer: PlanBuffer; at: number }>()
-  const start = roundUp(heapBase, BUFFER_ALIGN)
+  const start = roundUp(base, BUFFER_ALIGN)
   let next = start
   let weights = 0
   const keep = (buffer: PlanBuffer) => {
     const name = buffer.name!
     const old = kept.get(name)
     if (!old) {
-      kept.set(name, { buffer, at: next })
-      next += roundUp(buffer.bytes, BUFFER_ALIGN)
+      const at = placed?.get(name)
+      kept.set(name, { buffer, at: at ?? next })
+      if (at === undefined) next += roundUp(buffer.bytes, BUFFER_ALIGN)
     } else if (old.buffer.bytes !== buffer.bytes) {
       throw new RangeError(message(name, `must have ${old.buffer.bytes} bytes in every plan`, buffer.bytes))
     }

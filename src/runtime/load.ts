@@ -36,6 +36,8 @@ export interface KernelOptions {
   target?: Isa
   /** Whether variants are timed against each other, at most 20 ms once a process. Default true; else the first serves. */
   trial?: boolean
+  /** Takes every module that is instantiated, before its answers are checked; what it does at once goes on meanwhile. */
+  onInstance?: (kernels: Kernels) => void
   /** Takes a line on what was chosen, and one on each module or variant that failed. */
   log?: (line: string) => void
 }
@@ -59,12 +61,13 @@ const PROBES: Record<Isa, Uint8Array<ArrayBuffer> | undefined> = {
 
 /** The kernels of a source, checked; throws the reason why they do not serve here. */
 async function attempt(source: KernelSource, options: KernelOptions): Promise<Kernels> {
-  const { families, trial = true, log } = options
+  const { families, trial = true, onInstance, log } = options
   if (!isKnownTo(source.isa)) throw new Error('the engine has no such instructions')
   const code = await source.load()
   const { isa } = code.manifest
   requireThat(isa === source.isa, 'manifest', `must be of ${source.isa}`, isa)
   const kernels = await onThreads(code, options)
+  onInstance?.(kernels)
   const wrong = checkAnswers(kernels, families)
   if (wrong !== undefined) throw new Error(wrong)
   for (const [name, reason] of kernels.struckOut) log?.(`kernels: not ${name}: ${reason}`)

@@ -9,7 +9,7 @@ import { readModelFile, type ModelManifest, type Scope } from '../io/model-file.
 import type { Tensor } from '../io/safetensors.ts'
 import { batchIds, EOS, VOCABULARY, VocabularyMap } from '../text/vocabulary.ts'
 import { Decoder } from './decoder.ts'
-import { Executor } from './execute.ts'
+import type { Executor } from './execute.ts'
 import { imageKeyLength } from './image-key.ts'
 import type { Trial } from './kernels.ts'
 import type { MemoryUse } from './layout.ts'
@@ -19,7 +19,7 @@ import { resizeImage, writePixels } from './preprocess.ts'
 import { search, type Searching, type SearchOptions } from './search.ts'
 import { requireSound } from './sound.ts'
 import { threadsFor } from './thread-count.ts'
-import { layOutWeights, requireTable } from './weights.ts'
+import { executorOf, requireTable } from './weights.ts'
 
 /** Rows of numbers. */
 export interface Features {
@@ -123,7 +123,10 @@ export class Session {
    */
   static async open(bytes: Uint8Array, options: KernelsAhead): Promise<Session> {
     const file = readModelFile(bytes)
-    const vocabulary = file.kept && new VocabularyMap(file.kept)
+    // Before memory grows, if it lies there: that ends all views of it.
+    const about = { manifest: file.manifest, fileBytes: bytes.length }
+    const vocabulary = file.kept && new VocabularyMap(file.kept.slice())
+    const prior = file.prior && { ...file.prior, data: file.prior.data.slice() }
     requireTable(file, vocabulary?.size ?? VOCABULARY)
     const { plans } = file
     const { threads = threadsFor(plans), ahead } = options
@@ -131,9 +134,8 @@ export class Session {
     const kernels = await (ahead && threads === 1 ? ahead : loadKernels({ ...options, families, threads }))
     try {
       requireSound(file, kernels)
-      const executor = new Executor(kernels, plans)
-      layOutWeights(file, executor)
-      return new Session(executor, vocabulary, file.prior, { manifest: file.manifest, fileBytes: bytes.length })
+      const executor = executorOf(file, kernels)
+      return new Session(executor, vocabulary, prior, about)
     } catch (error) {
       // Threads keep the memory of a model until it leaves them.
       kernels.team?.leave()

@@ -2,13 +2,14 @@
  * The weights of a model file as its plans want them, and whether the tables that ids lead into have a row for each.
  */
 import type { Arg } from '../abi.ts'
-import type { DType, TensorData } from '../base/dtype.ts'
+import { viewBytes, type DType, type TensorData } from '../base/dtype.ts'
 import { message, requireThat } from '../base/errors.ts'
 import { KEPT, scaleName, type ModelFile } from '../io/model-file.ts'
 import type { SafetensorsDtype } from '../io/safetensors.ts'
 import { decodeHalf } from '../quant/half.ts'
 import { decodeRows } from '../quant/rows.ts'
-import type { Executor } from './execute.ts'
+import { Executor } from './execute.ts'
+import type { Kernels } from './kernels.ts'
 
 /** As what a file stores the codes of weights. */
 const CODES: Partial<Record<DType, SafetensorsDtype>> = { t2: 'U8', i8: 'I8' }
@@ -43,15 +44,36 @@ export function storedWeight({ tensors }: ModelFile, name: string, wanted: DType
   return decodeRows({ codes: data as Int8Array, scales: scales.data as Float32Array }, shape[0], shape[1])
 }
 
-/** Writes every weight of the plans into their memory: hundreds at every start, which make no text if all is well. */
-export function layOutWeights(file: ModelFile, executor: Executor): void {
-  executor.names('weight').forEach(({ name, dtype }) => {
-    const weight = executor.tensor(name!)
-    const { length } = weight
-    const stored = storedWeight(file, name!, dtype)
-    if (stored.length !== length) {
-      throw new RangeError(message(`model file: ${name}`, `must have ${length} elements`, stored.length))
+/** Every weight of the plans as they want it: hundreds at every start, which make no text if all is well. */
+function storedWeights(file: ModelFile): Map<string, TensorData> {
+  const weights = new Map<string, TensorData>()
+  for (const { buffers } of file.plans) {
+    for (let i = 0; i < buffers.length; i++) {
+      const { segment, dtype, bytes } = buffers[i]
+      const name = buffers[i].name!
+      if (segment !== 'weight' || weights.has(name)) continue
+      const stored = storedWeight(file, name, dtype)
+      const elements = bytes / viewBytes(dtype)
+      if (stored.length !== elements) {
+        throw new RangeError(message(`model file: ${name}`, `must have ${elements} elements`, stored.length))
+      }
+      weights.set(name, stored)
     }
-    weight.set(stored as Float32Array)
-  })
+  }
+  return weights
+}
+
+/**
+ * The plans of a file on kernels, with its weights: those of a file in their memory stay where they are if they are
+ * stored as they are wanted, others are written behind it.
+ */
+export function executorOf(file: ModelFile, kernels: Kernels): Executor {
+  const weights = [...storedWeights(file)]
+  // Asked before memory grows, which takes every view of it.
+  const { buffer } = kernels.memory
+  const inPlace = weights.filter(([, data]) => data.buffer === buffer)
+  const placed = new Map(inPlace.map(([name, data]) => [name, data.byteOffset]))
+  const executor = new Executor(kernels, file.plans, placed)
+  for (const [name, data] of weights) if (!placed.has(name)) executor.tensor(name).set(data)
+  return executor
 }
