@@ -120,7 +120,9 @@ export function readPlanRows(tensors: ReadonlyMap<string, Tensor>): PlanRows {
   requireThat(isPlansJson(json), WHERE, 'must have tables of names, shapes, kernels and constants, and a list of plans')
   requireThat(new Set(json.names).size === json.names.length, WHERE, 'must have every name once in their table')
   json.plans.forEach(requireHead)
-  return { tables: json, heads: json.plans, buffers: rowsOf(tensors, BUFFERS), calls: rowsOf(tensors, CALLS) }
+  // A copy of the calls, which are read when the bytes of the file may be gone.
+  const calls = rowsOf(tensors, CALLS).slice()
+  return { tables: json, heads: json.plans, buffers: rowsOf(tensors, BUFFERS), calls }
 }
 
 /**
