@@ -55,8 +55,8 @@ const MAX_IMAGE_BYTES = 2 ** 26
 export class BitGen extends Model<ImageInput, string, string> {
   /**
    * Loads a model from a path, an address, bytes, a Response, an open file, or a promise of one of the last three; by
-   * default the one that the package carries. Throws a RangeError where it is damaged or too large, an Error where it cannot be had, and
-   * the reason of an abort.
+   * default the one that the package carries. Throws a RangeError where it is damaged or too large, an Error where it
+   * cannot be had, and the reason of an abort.
    */
   static async load(source: ModelSource = DEFAULT_MODEL, options: LoadOptions = {}): Promise<BitGen> {
     const { target, threads, maxMemory = MAX_MEMORY } = options

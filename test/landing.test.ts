@@ -158,6 +158,16 @@ test('a file is read while answers are checked, into memory that does not grow m
   assert.equal(session.imageFeatures([PICTURE]).data, (await model.embedImage(PICTURE)).data)
 })
 
+test('kernels on several threads take the file from memory of its own, where it was read once', async () => {
+  const log: string[] = []
+  const session = await loadSession(incoming(slowFile(bytes.length, log), 2 ** 29), { sources: KERNELS, threads: 2 })
+  assert.is(session.executor.kernels.team?.threads, 2)
+  assert.is(session.executor.kernels.roomBytes, 0)
+  assert.is(log.filter((line) => line === 'reading').length, Math.ceil(bytes.length / 100_000))
+  assert.equal(session.imageFeatures([PICTURE]).data, (await model.embedImage(PICTURE)).data)
+  session.executor.close()
+})
+
 test('where the first kernels fail, others take the file from their memory', async () => {
   const session = await landed(slowFile(), broken(usable.at(-1)!))
   assert.is(session.executor.kernels.manifest.isa, usable.at(-2))

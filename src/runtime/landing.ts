@@ -11,8 +11,8 @@ import { Session } from './session.ts'
 /** A session of a file that is on its way. Kernels are loaded meanwhile; the failure of the file is told before theirs. */
 export async function loadSession(file: Promise<Incoming>, options: KernelOptions): Promise<Session> {
   const landing = new Landing(file)
-  const kernels = loadAhead({ ...options, onInstance: (instance) => landing.offer(instance) })
-  return Session.open(await landing.bytes(kernels.ahead), kernels)
+  const { ahead } = loadAhead({ ...options, onInstance: (kernels) => landing.offer(kernels) })
+  return Session.open(await landing.bytes(ahead), { ...options, ahead })
 }
 
 class Landing {
