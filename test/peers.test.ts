@@ -7,7 +7,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { parseFlags } from '../bench/flags.ts'
 import { checkTranslation } from '../bench/peers/check.ts'
-import { randomValues } from '../bench/peers/encode.ts'
+import { encoders, randomValues } from '../bench/peers/encode.ts'
 import type { OnnxRuntime } from '../bench/peers/onnxruntime.ts'
 import type { LeftOut } from '../bench/peers/products.ts'
 import { bytes, float, integer, join, text } from '../bench/peers/protobuf.ts'
@@ -16,6 +16,7 @@ import { Builder } from '../src/graph/builder.ts'
 import { encodeImageGraph } from '../src/model/bitgen.ts'
 import { modelConfig } from '../src/model/config.ts'
 import { relu } from '../src/ops/relu.ts'
+import { builtKernels } from './support/kernels.ts'
 
 const hex = (message: Uint8Array) => Buffer.from(message).toString('hex')
 
@@ -162,6 +163,15 @@ test('an op without a translation is named', () => {
   b.output('y', relu(b, b.input('x', [2, 3])))
   const options = { symbols: {}, values: new Map(), linear: 'f32', output: 'y' } as const
   assert.throws(() => translate(b.graph, options), /^translate: op must be one of .*, got "relu"$/)
+})
+
+test('our own side of the encode runs on every instruction set, and comes to the same', async () => {
+  const usable = (await builtKernels()).map(({ manifest }) => manifest.isa)
+  const leftOut: LeftOut[] = []
+  const found = await encoders(usable, [], leftOut)
+  assert.equal(leftOut, [])
+  for (const isa of usable) assert.ok(found.some(({ name }) => name === `bitgen ${isa}`))
+  for (const { name, cosine } of found) assert.ok(cosine > 0.9999, `${name}: ${cosine}`)
 })
 
 test.run()

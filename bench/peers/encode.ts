@@ -14,6 +14,7 @@ import { initialValue, parameters } from '../../src/model/init.ts'
 import { lower } from '../../src/plan/lower.ts'
 import { Executor } from '../../src/runtime/execute.ts'
 import { loadKernels } from '../../src/runtime/load.ts'
+import { TRAINING_KERNELS } from '../../src/training-kernels.ts'
 import type { OnnxModel } from './onnx.ts'
 import type { OnnxRuntime } from './onnxruntime.ts'
 import type { LeftOut } from './products.ts'
@@ -56,10 +57,10 @@ async function ownEncoder(
   pixels: Float32Array,
   deterministic: boolean,
 ): Promise<Call> {
-  const kernels = await loadKernels({ sources: KERNELS, target: isa })
   const options = { symbols: SYMBOLS, deterministic }
   const prepare = lower(graph, { ...options, part: 'prepare' })
-  const preparing = new Executor(kernels, [prepare])
+  // Model files come with weights that are prepared: inference has no kernels for it.
+  const preparing = new Executor(await loadKernels({ sources: TRAINING_KERNELS, target: isa }), [prepare])
   for (const { name } of preparing.names('weight')) preparing.tensor(name!).set(values.get(name!)!)
   preparing.run(prepare.name)
   const prepared = new Map(prepare.outputs.map((name) => [name, preparing.io(prepare.name, name).slice()]))
