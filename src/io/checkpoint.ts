@@ -70,28 +70,8 @@ export function saveCheckpoint(
  * has none. Throws an Error that names every file where there are some and none verifies.
  */
 export function loadNewest(dir: string, fs: FileSystem = nodeFs): Checkpoint | undefined {
-  return loadFirst(dir, list(dir, fs), fs)
-}
-
-/** The best checkpoint, otherwise as loadNewest: the newest of those saved as the best so far. */
-export function loadBest(dir: string, fs: FileSystem = nodeFs): Checkpoint | undefined {
-  return loadFirst(
-    dir,
-    list(dir, fs).filter(({ best }) => best),
-    fs,
-  )
-}
-
-/** Reads one checkpoint. Throws an Error that names the path where it cannot be read or does not verify. */
-export function readCheckpoint(path: string, fs: FileSystem = nodeFs): Container {
-  return attempt(path, 'must be a readable checkpoint', () => {
-    return readSafetensors(fs.readFileSync(path), { strict: true })
-  })
-}
-
-function loadFirst(dir: string, found: readonly Found[], fs: FileSystem): Checkpoint | undefined {
   const skipped: Checkpoint['skipped'] = []
-  for (const { name, step } of found) {
+  for (const { name, step } of list(dir, fs)) {
     const path = join(dir, name)
     try {
       return { path, step, skipped, ...readCheckpoint(path, fs) }
@@ -101,6 +81,13 @@ function loadFirst(dir: string, found: readonly Found[], fs: FileSystem): Checkp
   }
   if (skipped.length === 0) return undefined
   throw new Error(`${dir}: one checkpoint must verify; ${skipped.map(({ why }) => why).join('; ')}`)
+}
+
+/** Reads one checkpoint. Throws an Error that names the path where it cannot be read or does not verify. */
+export function readCheckpoint(path: string, fs: FileSystem = nodeFs): Container {
+  return attempt(path, 'must be a readable checkpoint', () => {
+    return readSafetensors(fs.readFileSync(path), { strict: true })
+  })
 }
 
 /** Checkpoints of a folder, newest first; none where there is no folder. */

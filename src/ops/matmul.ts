@@ -4,10 +4,21 @@
  */
 import { GROUP_BYTES, TN_PANEL_ROWS } from '../abi.ts'
 import type { Builder } from '../graph/builder.ts'
-import type { Case, Op, Value } from '../graph/graph.ts'
+import type { Op, Value } from '../graph/graph.ts'
 import { columns, fixed, rows, times, type Dim } from '../base/shape.ts'
 import { requireThat } from '../base/errors.ts'
 import { given } from './shared.ts'
+
+/** Sizes [M, K, N] of the cases. */
+const SHAPES = [
+  [1, 1, 1],
+  [3, 5, 7],
+  [7, 33, 17],
+  [13, 48, 24],
+  // Rows enough to be split among threads.
+  [70, 9, 5],
+  [60, 256, 128],
+]
 
 /**
  * Scratch of the matmul kernels: the second operand repacked into panels of 8 outputs, a group at a time. Of sizes that
@@ -65,7 +76,10 @@ export const matmulOp: Op = {
     to.call('matmul_nt__f32', to.at(x), to.at(w), to.at(bias), to.at(y), scratch, rows(x!.shape), K, N)
   },
   macs: ({ inputs: [x, w] }) => times(...x!.shape, w!.shape[0]),
-  cases: matmulCases(true),
+  cases: SHAPES.map(([M, K, N]) => ({
+    name: `m${M}_k${K}_n${N}`,
+    inputs: [{ shape: [M, K] }, { shape: [N, K] }, { shape: [N] }],
+  })),
 }
 
 /** dx[..., K] = dy[..., N] . w[N, K]. */
@@ -125,22 +139,6 @@ const sumColumnsOp: Op = {
     to.call('sum_rows__f32', to.at(x), to.at(y), 1, rows(x!.shape), columns(x!.shape))
   },
   cases: [],
-}
-
-function matmulCases(bias: boolean): Case[] {
-  const shapes = [
-    [1, 1, 1],
-    [3, 5, 7],
-    [7, 33, 17],
-    [13, 48, 24],
-    // Rows enough to be split among threads.
-    [70, 9, 5],
-    [60, 256, 128],
-  ]
-  return shapes.map(([M, K, N]) => ({
-    name: `m${M}_k${K}_n${N}`,
-    inputs: [{ shape: [M, K] }, { shape: [N, K] }, bias ? { shape: [N] } : null],
-  }))
 }
 
 export function matmul(b: Builder, x: Value, w: Value, bias?: Value | null): Value {
