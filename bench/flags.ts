@@ -40,7 +40,7 @@ const FLAGS = {
 } as const
 
 /** The parts of `bench peers`. */
-const PARTS = ['products', 'encode'] as const
+const PARTS = ['products', 'encode', 'start'] as const
 
 export type FlagName = keyof typeof FLAGS
 

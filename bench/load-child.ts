@@ -3,18 +3,15 @@
  * similarity, and prints the milliseconds of each stage and the memory of the process as JSON.
  * Everything is imported late, so that the stages have the costs of their own modules.
  */
-import type { ColdStart, LoadTask } from './load.ts'
+import type { LoadTask } from './load.ts'
+import { StartClock } from './start-clock.ts'
 
-let last = performance.now()
-const start: ColdStart = { nodeMs: last, stages: {}, bytes: 0 }
-const lap = (name: string) => {
-  const now = performance.now()
-  start.stages[name] = now - last
-  last = now
-}
+const clock = new StartClock()
+const lap = (name: string) => clock.lap(name)
 
 const [entry, json] = process.argv.slice(2)
 const task: LoadTask = JSON.parse(json)
+const options = { target: task.target, threads: task.threads }
 const script = (name: string) => import(new URL(`./${name}.js`, import.meta.url).href)
 
 if (entry === 'packages') {
@@ -25,7 +22,7 @@ if (entry === 'packages') {
 } else if (entry === 'bitgen') {
   const { BitGen } = (await script('index')) as typeof import('../src/index.ts')
   lap('import bitgen')
-  const model = await BitGen.load(task.model, { target: task.target })
+  const model = await BitGen.load(task.model, options)
   lap('load')
   await model.similarity(task.picture, task.text)
   lap('first similarity')
@@ -34,12 +31,12 @@ if (entry === 'packages') {
   const data = new Uint8Array(await readFile(task.pixels.path))
   const pixels = { ...task.pixels, data, channels: 3 as const }
   // Pictures and ids are at hand where `bitgen/core` runs.
-  last = performance.now()
+  clock.skip()
   if (entry === 'core') {
     const { BitGen } = (await script('core')) as typeof import('../src/core.ts')
     lap('import bitgen/core')
     const file = open(task.model)
-    const model = await BitGen.load(file, { target: task.target })
+    const model = await BitGen.load(file, options)
     lap('load')
     await model.similarity(pixels, task.ids)
     lap('first similarity')
@@ -50,6 +47,4 @@ if (entry === 'packages') {
     await loadInStages(task, pixels, lap)
   }
 }
-// The kernel's own maximum counts what the parent had before it started this process.
-start.bytes = process.memoryUsage.rss()
-console.log(JSON.stringify(start))
+clock.print()

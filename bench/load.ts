@@ -39,6 +39,8 @@ export interface LoadTask {
   text: string
   ids: number[]
   target: Isa
+  /** Default: as many as are worth it. */
+  threads?: number
 }
 
 /** What a process tells of itself. */
@@ -64,7 +66,8 @@ export interface LoadFigures {
   entries: Record<Entry, EntryFigures>
 }
 
-async function prepare(target: Isa, model = DEFAULT_MODEL): Promise<LoadTask> {
+/** Builds the scripts of the package and of the process that is measured; what that is to do. */
+export async function prepareLoad(target: Isa, model = DEFAULT_MODEL): Promise<LoadTask> {
   rmSync(FOLDER, { recursive: true, force: true })
   mkdirSync(FOLDER, { recursive: true })
   const own = { outdir: FOLDER, external: ['sharp', 'gpt-tokenizer'] }
@@ -78,10 +81,20 @@ async function prepare(target: Isa, model = DEFAULT_MODEL): Promise<LoadTask> {
   return { model, picture: PICTURE, pixels: { path, width, height }, text: TEXT, ids, target }
 }
 
-async function coldStart(entry: string, task: LoadTask): Promise<ColdStart> {
-  const child = join(FOLDER, 'load-child.js')
-  const { stdout } = await promisify(execFile)(process.execPath, [child, entry, JSON.stringify(task)])
+/** A cold start of an entry in a process of its own. */
+export function startEntry(entry: Entry, task: LoadTask): Promise<ColdStart> {
+  return coldStart(join(FOLDER, 'load-child.js'), entry, JSON.stringify(task))
+}
+
+/** What a script tells of its own start. */
+export async function coldStart(script: string, ...args: string[]): Promise<ColdStart> {
+  const { stdout } = await promisify(execFile)(process.execPath, [script, ...args])
   return JSON.parse(stdout)
+}
+
+/** Milliseconds of all stages. */
+export function totalMs({ stages }: ColdStart): number {
+  return Object.values(stages).reduce((sum, ms) => sum + ms, 0)
 }
 
 function figuresOf(starts: readonly ColdStart[]): EntryFigures {
@@ -90,18 +103,18 @@ function figuresOf(starts: readonly ColdStart[]): EntryFigures {
   return {
     nodeMs: over(({ nodeMs }) => nodeMs),
     stages: Object.fromEntries(names.map((name) => [name, over(({ stages }) => stages[name])])),
-    totalMs: over(({ stages }) => names.reduce((sum, name) => sum + stages[name], 0)),
+    totalMs: over(totalMs),
     bytes: over(({ bytes }) => bytes),
   }
 }
 
 export async function measureLoad(target: Isa, options: { model?: string; quick: boolean }): Promise<LoadFigures> {
-  const task = await prepare(target, options.model)
+  const task = await prepareLoad(target, options.model)
   const processes = options.quick ? 2 : 12
   const starts: Record<Entry, ColdStart[]> = { core: [], bitgen: [], packages: [], steps: [] }
   for (let i = 0; i <= processes; i++) {
     for (const entry of Object.keys(ENTRIES) as Entry[]) {
-      const start = await coldStart(entry, task)
+      const start = await startEntry(entry, task)
       // The first of each fills the cache.
       if (i > 0) starts[entry].push(start)
     }

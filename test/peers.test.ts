@@ -153,7 +153,7 @@ test('flags are those of all benches; a value that does not fit is named', () =>
   const parse = (...args: string[]) => parseFlags('peers', args, ['only', 'rows', 'check'])
   const { only, rows, check } = parse('--only', 'encode', '--rows', '1,16', '--check')
   assert.equal({ only, rows, check }, { only: 'encode', rows: [1, 16], check: true })
-  assert.throws(() => parse('--only', 'all'), /^bench peers: --only: must be one of products, encode, got "all"/)
+  assert.throws(() => parse('--only', 'all'), /^bench peers: --only: must be one of products, encode, start, got "all"/)
   assert.throws(() => parse('--rows', '1,x'), /^bench peers: --rows: must be whole numbers from 1, as 1,16, got "1,x"/)
   assert.throws(() => parse('--json'), /^bench peers: takes --only, --rows, --check, got /)
 })

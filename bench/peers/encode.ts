@@ -21,8 +21,8 @@ import type { LeftOut } from './products.ts'
 import { interleaved, type Call, type RoundsEffort } from './rounds.ts'
 import { translate } from './translate.ts'
 
-const OUTPUT = 'image_features'
-const SYMBOLS = { B: 1 }
+export const OUTPUT = 'image_features'
+export const SYMBOLS = { B: 1 }
 /** Least cosine of features: another picture comes to 0.33, leaving attention out to 0.89. */
 const LEAST_COSINE = 0.99
 

@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- peers [--only products|encode] [--rows M,..] [--quick] [--check] [--target ISA] [--out FILE]`: our
- * kernels and the whole image encode beside other runtimes, in one run and in turns. What is compared, and by which
+ * `npm run bench -- peers [--only products|encode|start] [--rows M,..] [--quick] [--check] [--target ISA] [--out FILE]`: our
+ * kernels, the whole image encode and a cold start beside other runtimes, in one run and in turns. What is compared, and by which
  * rules, is in README.md of this folder; the peers are installed on demand.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
@@ -27,6 +27,7 @@ import {
   type ProductRow,
 } from './products.ts'
 import type { RoundsEffort } from './rounds.ts'
+import { compareStarts, startsText, type StartRow } from './start.ts'
 import { tensorflow } from './tensorflow.ts'
 
 const FULL: RoundsEffort = { warmMs: 20, sampleMs: 4, rounds: 11 }
@@ -73,15 +74,16 @@ export async function benchPeers(args: string[]): Promise<void> {
   for (const kind of ['Web', 'Node'] as const)
     onnx.push(...(await load(`ONNX Runtime ${kind}`, () => onnxRuntime(kind))))
   const leftOut: LeftOut[] = []
-  const others = only === 'encode' ? [] : [...(await load('TensorFlow.js', tensorflow)), ...(await load('ggml', ggml))]
+  const others =
+    only && only !== 'products' ? [] : [...(await load('TensorFlow.js', tensorflow)), ...(await load('ggml', ggml))]
   const engines = [...own, ...onnx, ...others]
-  const rows: (ProductRow | EncodeRow)[] = []
+  const rows: (ProductRow | EncodeRow | StartRow)[] = []
 
-  if (only !== 'encode') {
+  if (!only || only === 'products') {
     if (check) await checkProducts(engines, leftOut)
     else rows.push(...(await compareProducts(engines, chosen, quick ? QUICK : FULL, leftOut)))
   }
-  if (only !== 'products') {
+  if (!only || only === 'encode') {
     const found = await encoders(isas, onnx, leftOut)
     if (check) {
       checkEncoders(found)
@@ -91,6 +93,11 @@ export async function benchPeers(args: string[]): Promise<void> {
       console.log(encodersText(timed))
       rows.push(...timed)
     }
+  }
+  if (!check && (!only || only === 'start')) {
+    const starts = await compareStarts(isas, onnx, quick)
+    console.log(startsText(starts))
+    rows.push(...starts)
   }
   for (const line of leftOutText(leftOut)) console.log(line)
   // What computes something else is no peer.

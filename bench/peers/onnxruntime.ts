@@ -15,7 +15,7 @@ interface OrtSession {
 }
 
 /** What is used of either package; their own types are there only where they are installed. */
-interface Ort {
+export interface Ort {
   env: { wasm: { numThreads: number } }
   InferenceSession: { create(model: Uint8Array, options: object): Promise<OrtSession> }
   Tensor: new (type: 'float32', data: Float32Array, shape: readonly number[]) => OrtTensor
@@ -28,31 +28,45 @@ export type OrtRun = (x: Float32Array) => Promise<Record<string, OrtTensor>>
 
 export interface OnnxRuntime extends Engine {
   kind: OrtKind
-  /** Loads a model that takes `name` in the given shape. */
   open(model: OnnxModel, name: string, shape: readonly number[]): Promise<OrtRun>
 }
 
-const KINDS = {
+export const KINDS = {
   Web: { name: 'onnxruntime-web', entry: '/wasm', provider: 'wasm', isa: 'wasm, simd128' },
   Node: { name: 'onnxruntime-node', entry: '', provider: 'cpu', isa: 'native, the best that the processor has' },
 }
 
-export async function onnxRuntime(kind: OrtKind): Promise<OnnxRuntime> {
-  const { name: module, entry, provider, isa } = KINDS[kind]
-  const ort = (await import(`${module}${entry}`)) as Ort
+/** The package, to run on one thread. */
+export async function importOrt(kind: OrtKind): Promise<Ort> {
+  const { name, entry } = KINDS[kind]
+  const ort = (await import(`${name}${entry}`)) as Ort
   if (kind === 'Web') ort.env.wasm.numThreads = 1
-  const name = `ONNX Runtime ${kind}`
-  const options = {
-    executionProviders: [provider],
+  return ort
+}
+
+/** Loads a model that takes `input` in the given shape. */
+export async function openModel(
+  ort: Ort,
+  kind: OrtKind,
+  bytes: Uint8Array,
+  input: string,
+  shape: readonly number[],
+): Promise<OrtRun> {
+  const session = await ort.InferenceSession.create(bytes, {
+    executionProviders: [KINDS[kind].provider],
     intraOpNumThreads: 1,
     interOpNumThreads: 1,
     executionMode: 'sequential',
     graphOptimizationLevel: 'all',
-  }
-  const open: OnnxRuntime['open'] = async (model, input, shape) => {
-    const session = await ort.InferenceSession.create(model.bytes(), options)
-    return (x) => session.run({ [input]: new ort.Tensor('float32', x, shape) })
-  }
+  })
+  return (x) => session.run({ [input]: new ort.Tensor('float32', x, shape) })
+}
+
+export async function onnxRuntime(kind: OrtKind): Promise<OnnxRuntime> {
+  const { name: module, isa } = KINDS[kind]
+  const ort = await importOrt(kind)
+  const name = `ONNX Runtime ${kind}`
+  const open: OnnxRuntime['open'] = (model, input, shape) => openModel(ort, kind, model.bytes(), input, shape)
   return {
     name,
     kind,
