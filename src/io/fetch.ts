@@ -30,6 +30,8 @@ export interface FetchOptions {
   onProgress?: (loaded: number, total: number | undefined) => void
 }
 
+/** What errors ask of a file. */
+export const MUST_READ = 'must be a readable file'
 /** What errors call a file that its caller opened. */
 const FILE = 'open file'
 /** Bytes of a file that are asked for at once: an abort waits for no more. */
@@ -38,7 +40,11 @@ const PART = 2 ** 24
 /** Reads a source to its end, as `incoming` has it. */
 export async function fetchBytes(source: Source, maxBytes: number, options: FetchOptions = {}): Promise<Uint8Array> {
   const file = await incoming(source, maxBytes, options)
-  if (source instanceof Uint8Array) return source
+  return source instanceof Uint8Array ? source : readWhole(file)
+}
+
+/** A file in memory of its own. */
+export async function readWhole(file: Incoming): Promise<Uint8Array> {
   const bytes = new Uint8Array(file.bytes)
   await file.read(bytes)
   return bytes
@@ -60,7 +66,7 @@ export async function incoming(
     return { bytes: source.length, read: async (into) => into.set(source) }
   }
   if (isOpenFile(source)) {
-    const { size } = await told(FILE, 'must be a readable file', options.signal, () => source.stat())
+    const { size } = await told(FILE, MUST_READ, options.signal, () => source.stat())
     requireThat(size <= maxBytes, FILE, `must have at most ${maxBytes} bytes`, size)
     return { bytes: size, read: (into) => readOpenFile(source, into, FILE, options) }
   }
@@ -85,7 +91,7 @@ export async function readOpenFile(
   const { length } = into
   for (let at = 0; at < length;) {
     const part = Math.min(PART, length - at)
-    const { bytesRead } = await told(where, 'must be a readable file', signal, () => file.read(into, at, part, at))
+    const { bytesRead } = await told(where, MUST_READ, signal, () => file.read(into, at, part, at))
     requireThat(bytesRead > 0, where, `must have ${length} bytes to its end`, at)
     at += bytesRead
     onProgress?.(at, length)

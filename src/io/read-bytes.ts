@@ -4,6 +4,7 @@ import { requireThat } from '../base/errors.ts'
 import {
   fetchBytes,
   incoming,
+  MUST_READ,
   readOpenFile,
   told,
   type FetchOptions,
@@ -11,8 +12,6 @@ import {
   type OpenFile,
   type Source,
 } from './fetch.ts'
-
-const MUST = 'must be a readable file'
 
 /** File addresses, and strings that begin with no scheme that fetchBytes is given. */
 function isPath(source: unknown): source is string | URL {
@@ -29,7 +28,7 @@ export async function readBytes(source: Source, maxBytes: number, options: Fetch
   if (!isPath(source)) return fetchBytes(source, maxBytes, options)
   const path = pathOf(source)
   await sizeOf(path, maxBytes, options)
-  return readWhole(path, options)
+  return readPath(path, options)
 }
 
 /** The file of a path, or of what `incoming` takes. */
@@ -42,26 +41,26 @@ export async function incomingFile(
   const path = pathOf(source)
   const bytes = await sizeOf(path, maxBytes, options)
   // A pipe has no size before its end.
-  if (bytes === undefined) return incoming(await readWhole(path, options), maxBytes)
+  if (bytes === undefined) return incoming(await readPath(path, options), maxBytes)
   return { bytes, read: (into) => readInto(path, into, options) }
 }
 
 /** Bytes of a path, if it knows them; throws a RangeError above `maxBytes`. */
 async function sizeOf(path: string | URL, maxBytes: number, { signal }: FetchOptions): Promise<number | undefined> {
   signal?.throwIfAborted()
-  const about = await told(String(path), MUST, signal, () => stat(path))
+  const about = await told(String(path), MUST_READ, signal, () => stat(path))
   requireThat(about.size <= maxBytes, String(path), `must have at most ${maxBytes} bytes`, about.size)
   return about.isFile() ? about.size : undefined
 }
 
-async function readWhole(path: string | URL, { signal, onProgress }: FetchOptions): Promise<Uint8Array> {
-  const bytes = await told(String(path), MUST, signal, () => readFile(path, { signal }))
+async function readPath(path: string | URL, { signal, onProgress }: FetchOptions): Promise<Uint8Array> {
+  const bytes = await told(String(path), MUST_READ, signal, () => readFile(path, { signal }))
   onProgress?.(bytes.length, bytes.length)
   return bytes
 }
 
 async function readInto(path: string | URL, into: Uint8Array, options: FetchOptions): Promise<void> {
-  const file = await told(String(path), MUST, options.signal, () => open(path))
+  const file = await told(String(path), MUST_READ, options.signal, () => open(path))
   try {
     await readOpenFile(file, into, String(path), options)
   } finally {

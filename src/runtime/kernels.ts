@@ -134,9 +134,14 @@ export class Kernels {
     setPart(index, count, 0, again)
   }
 
+  /** Throws a RangeError where `bytes` are over the limit. */
+  requireWithin(bytes: number): void {
+    requireThat(bytes <= this.maxMemory, 'memory', `must stay within ${this.maxMemory} bytes`, bytes)
+  }
+
   /** Grows memory so that it holds `bytes`; throws a RangeError where that is over the limit, or more than there is. */
   reserve(bytes: number): void {
-    requireThat(bytes <= this.maxMemory, 'memory', `must stay within ${this.maxMemory} bytes`, bytes)
+    this.requireWithin(bytes)
     try {
       growTo(this.memory, bytes)
     } catch (cause) {

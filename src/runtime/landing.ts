@@ -2,7 +2,7 @@
  * Where a model file is read to: the memory of its kernels, whose weights then stay where they are. It is read while
  * the kernels' answers are checked, on the first ones that are instantiated; should others serve in the end, they copy.
  */
-import type { Incoming } from '../io/fetch.ts'
+import { readWhole, type Incoming } from '../io/fetch.ts'
 import type { Kernels } from './kernels.ts'
 import { answerBytes } from './known-answers.ts'
 import { loadAhead, type KernelOptions } from './load.ts'
@@ -49,10 +49,7 @@ class Landing {
   async bytes(kernels: Promise<unknown> | undefined): Promise<Uint8Array> {
     const incoming = await this.file
     await kernels?.catch(() => undefined)
-    if (this.landed) return this.landed
-    const bytes = new Uint8Array(incoming.bytes)
-    await incoming.read(bytes)
-    return bytes
+    return this.landed ?? readWhole(incoming)
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * The weights of a model file as its plans want them, and whether the tables that ids lead into have a row for each.
  */
-import type { Arg } from '../abi.ts'
+import type { Arg, Plan, PlanBuffer } from '../abi.ts'
 import { viewBytes, type DType, type TensorData } from '../base/dtype.ts'
 import { message, requireThat } from '../base/errors.ts'
 import { KEPT, scaleName, type ModelFile } from '../io/model-file.ts'
@@ -44,23 +44,31 @@ export function storedWeight({ tensors }: ModelFile, name: string, wanted: DType
   return decodeRows({ codes: data as Int8Array, scales: scales.data as Float32Array }, shape[0], shape[1])
 }
 
-/** Every weight of the plans as they want it: hundreds at every start, which make no text if all is well. */
-function storedWeights(file: ModelFile): Map<string, TensorData> {
-  const weights = new Map<string, TensorData>()
-  for (const { buffers } of file.plans) {
+/** The weights of plans, each as the first plan has it. */
+function weightsOf(plans: readonly Plan[]): Map<string, PlanBuffer> {
+  const weights = new Map<string, PlanBuffer>()
+  for (const { buffers } of plans) {
     for (let i = 0; i < buffers.length; i++) {
-      const { segment, dtype, bytes } = buffers[i]
       const name = buffers[i].name!
-      if (segment !== 'weight' || weights.has(name)) continue
-      const stored = storedWeight(file, name, dtype)
-      const elements = bytes / viewBytes(dtype)
-      if (stored.length !== elements) {
-        throw new RangeError(message(`model file: ${name}`, `must have ${elements} elements`, stored.length))
-      }
-      weights.set(name, stored)
+      if (buffers[i].segment === 'weight' && !weights.has(name)) weights.set(name, buffers[i])
     }
   }
   return weights
+}
+
+/** Every weight of the plans as they want it: hundreds at every start, which make no text if all is well. */
+function storedWeights(file: ModelFile, kernels: Kernels): [name: string, data: TensorData][] {
+  const wanted = [...weightsOf(file.plans)]
+  // Before any is decoded: they will lie in memory, all of them.
+  kernels.requireWithin(wanted.reduce((sum, [, { bytes }]) => sum + bytes, 0))
+  return wanted.map(([name, { dtype, bytes }]) => {
+    const stored = storedWeight(file, name, dtype)
+    const elements = bytes / viewBytes(dtype)
+    if (stored.length !== elements) {
+      throw new RangeError(message(`model file: ${name}`, `must have ${elements} elements`, stored.length))
+    }
+    return [name, stored]
+  })
 }
 
 /**
@@ -68,7 +76,7 @@ function storedWeights(file: ModelFile): Map<string, TensorData> {
  * stored as they are wanted, others are written behind it.
  */
 export function executorOf(file: ModelFile, kernels: Kernels): Executor {
-  const weights = [...storedWeights(file)]
+  const weights = storedWeights(file, kernels)
   // Asked before memory grows, which takes every view of it.
   const { buffer } = kernels.memory
   const inPlace = weights.filter(([, data]) => data.buffer === buffer)
