@@ -72,13 +72,12 @@ export async function incoming(
   }
   const known = typeof source === 'string' || source instanceof URL || source instanceof Response
   requireKind(known, 'load', 'source must be an address, bytes, an open file or a Response', source)
-  const parts = await fetchParts(source, maxBytes, options)
-  return { bytes: parts.reduce((sum, { length }) => sum + length, 0), read: async (into) => join(parts, into) }
+  const { parts, loaded } = await fetchParts(source, maxBytes, options)
+  return { bytes: loaded, read: async (into) => join(parts, into) }
 }
 
 function isOpenFile(source: unknown): source is OpenFile {
-  const { stat, read } = (source ?? {}) as Partial<OpenFile>
-  return typeof stat === 'function' && typeof read === 'function'
+  return typeof (source as OpenFile | undefined)?.read === 'function'
 }
 
 /** Reads an open file from its beginning until `into` is full. Its errors name `where`. */
@@ -148,7 +147,7 @@ async function fetchParts(source: string | URL | Response, maxBytes: number, opt
   } finally {
     signal?.removeEventListener('abort', stop)
   }
-  return parts
+  return { parts, loaded }
 }
 
 /**

@@ -38,9 +38,10 @@ export class Kernels {
   readonly struckOut = new Map<string, string>()
   /** Of each family that had a choice. */
   readonly trials: Trial[] = []
+  /** Bytes that a file takes of what lies before `base`. */
+  roomBytes = 0
   private readonly exports: WebAssembly.Exports
-  /** Memory that a file takes, if one does. */
-  private room?: { at: number; end: number }
+  private roomEnd?: number
   /** By family, in order of preference. */
   private readonly serving = new Map<string, KernelEntry[]>()
 
@@ -59,7 +60,7 @@ export class Kernels {
 
   /** First byte that plans may use. */
   get base(): number {
-    return this.room?.end ?? this.team?.base ?? this.manifest.heapBase
+    return this.roomEnd ?? this.team?.base ?? this.manifest.heapBase
   }
 
   /**
@@ -70,13 +71,9 @@ export class Kernels {
     const at = roundUp(this.base, BUFFER_ALIGN)
     const end = roundUp(at + bytes, BUFFER_ALIGN)
     this.reserve(end + behind)
-    this.room = { at, end }
+    this.roomEnd = end
+    this.roomBytes = end - at
     return at
-  }
-
-  /** Bytes that a file takes of what lies before `base`. */
-  get roomBytes(): number {
-    return this.room ? this.room.end - this.room.at : 0
   }
 
   /** The kernel that serves a family: of those that the plan allows, the first in order of preference. */

@@ -44,24 +44,25 @@ export function storedWeight({ tensors }: ModelFile, name: string, wanted: DType
   return decodeRows({ codes: data as Int8Array, scales: scales.data as Float32Array }, shape[0], shape[1])
 }
 
-/** The weights of plans, each as the first plan has it. */
-function weightsOf(plans: readonly Plan[]): Map<string, PlanBuffer> {
+/** The weights of plans, each as the first plan has it. They must lie within the limit of memory, all of them. */
+function weightsOf(plans: readonly Plan[], kernels: Kernels): Map<string, PlanBuffer> {
   const weights = new Map<string, PlanBuffer>()
+  let needed = 0
   for (const { buffers } of plans) {
     for (let i = 0; i < buffers.length; i++) {
       const name = buffers[i].name!
-      if (buffers[i].segment === 'weight' && !weights.has(name)) weights.set(name, buffers[i])
+      if (buffers[i].segment !== 'weight' || weights.has(name)) continue
+      weights.set(name, buffers[i])
+      needed += buffers[i].bytes
     }
   }
+  kernels.requireWithin(needed)
   return weights
 }
 
 /** Every weight of the plans as they want it: hundreds at every start, which make no text if all is well. */
 function storedWeights(file: ModelFile, kernels: Kernels): [name: string, data: TensorData][] {
-  const wanted = [...weightsOf(file.plans)]
-  // Before any is decoded: they will lie in memory, all of them.
-  kernels.requireWithin(wanted.reduce((sum, [, { bytes }]) => sum + bytes, 0))
-  return wanted.map(([name, { dtype, bytes }]) => {
+  return [...weightsOf(file.plans, kernels)].map(([name, { dtype, bytes }]) => {
     const stored = storedWeight(file, name, dtype)
     const elements = bytes / viewBytes(dtype)
     if (stored.length !== elements) {
@@ -79,8 +80,8 @@ export function executorOf(file: ModelFile, kernels: Kernels): Executor {
   const weights = storedWeights(file, kernels)
   // Asked before memory grows, which takes every view of it.
   const { buffer } = kernels.memory
-  const inPlace = weights.filter(([, data]) => data.buffer === buffer)
-  const placed = new Map(inPlace.map(([name, data]) => [name, data.byteOffset]))
+  const placed = new Map<string, number>()
+  for (const [name, data] of weights) if (data.buffer === buffer) placed.set(name, data.byteOffset)
   const executor = new Executor(kernels, file.plans, placed)
   for (const [name, data] of weights) if (!placed.has(name)) executor.tensor(name).set(data)
   return executor
